@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-#include "api/http/wiping_resource.h"
+#include "api/http/json.h"
 #include "api/pam360/utf8.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
@@ -48,7 +48,7 @@ std::optional<int64_t> CanonicalInteger(std::string_view word) {
 class Reader {
  public:
   explicit Reader(std::string_view text)
-      : text_(text), storage_(json::make_shared_resource<http::WipingResource>()) {}
+      : text_(text), storage_(http::WipedJsonObject().storage()) {}
 
   absl::StatusOr<json::value> ReadAll() {
     SkipBlanks();
