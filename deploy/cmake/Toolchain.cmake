@@ -17,7 +17,9 @@ if(CCACHE_PROGRAM)
 endif()
 
 add_library(holdfast_flags INTERFACE)
-target_compile_options(holdfast_flags INTERFACE -Wall -Wextra -Werror -fstack-protector-strong)
+# Designated initializers leave fields out on purpose.
+target_compile_options(holdfast_flags INTERFACE -Wall -Wextra -Werror -Wno-missing-field-initializers
+                                                -fstack-protector-strong)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(holdfast_flags INTERFACE -Wthread-safety)
 endif()

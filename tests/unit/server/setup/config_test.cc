@@ -1,0 +1,82 @@
+#include "server/setup/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace holdfast::setup {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kSmall[] = "[node]\nid = \"a\"\ndata = \"/srv/a\"\n";
+
+std::string ErrorOf(const std::string& text) {
+  const auto config = ParseConfig(text, "node.toml");
+  EXPECT_FALSE(config.ok());
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(config.status().message());
+}
+
+TEST(ConfigTest, ASmallFileGetsTheDocumentedPorts) {
+  const auto config = ParseConfig(kSmall, "node.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->rest.listen.text(), "127.0.0.1:8282");
+  EXPECT_EQ(config->ssh.listen.text(), "127.0.0.1:6622");
+  EXPECT_EQ(config->peer.listen.text(), "127.0.0.1:6630");
+  EXPECT_EQ(config->health.listen.text(), "127.0.0.1:8280");
+}
+
+TEST(ConfigTest, AMisspeltKeyNamesItsLineAndTheNearestKnownOne) {
+  EXPECT_EQ(ErrorOf(std::string(kSmall) + "[rest]\nlisen = \"127.0.0.1:1\"\n"),
+            "node.toml:5: rest.lisen: unknown key; the nearest known one is rest.listen");
+  EXPECT_THAT(ErrorOf(std::string(kSmall) + "[healt]\nlisten = \"127.0.0.1:1\"\n"),
+              HasSubstr("health.listen"));
+  EXPECT_THAT(ErrorOf("colour = 1\n" + std::string(kSmall)), HasSubstr("node.toml:1: colour"));
+}
+
+TEST(ConfigTest, AWrongValueSaysWhatWasExpectedAndWhatCame) {
+  EXPECT_THAT(ErrorOf("[node]\nid = 7\n"), HasSubstr("expected a text in quotes, got 7"));
+  EXPECT_THAT(ErrorOf("[node]\nid = \"Upper\"\n"), HasSubstr("got \"Upper\""));
+  EXPECT_THAT(ErrorOf("[node]\ndata = \"relative/path\"\n"), HasSubstr("an absolute path"));
+  for (const char* listen :
+       {"8282", ":1", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1:80x"}) {
+    EXPECT_THAT(ErrorOf(std::string(kSmall) + "[rest]\nlisten = \"" + listen + "\"\n"),
+                HasSubstr("host:port"))
+        << listen;
+  }
+  EXPECT_THAT(ErrorOf(std::string(kSmall) + "[store]\nkind = \"postgres\"\n"),
+              HasSubstr("expected one of sqlite, got \"postgres\""));
+  EXPECT_THAT(ErrorOf(std::string(kSmall) + "[limits]\nconnections = 0\n"), HasSubstr("got 0"));
+}
+
+TEST(ConfigTest, WhatIsNotTomlNamesTheLine) {
+  EXPECT_THAT(ErrorOf("[node]\nid = \n"), HasSubstr("node.toml:2"));
+}
+
+TEST(ConfigTest, ANodeWithoutNameOrFolderIsRefused) {
+  EXPECT_THAT(ErrorOf(""), HasSubstr("node.id is missing"));
+  EXPECT_THAT(ErrorOf("[node]\nid = \"a\"\n"), HasSubstr("node.data is missing"));
+}
+
+TEST(ConfigTest, WhatIsRenderedIsReadBack) {
+  Config config;
+  config.node = {.id = "node-1", .data = "/srv/holdfast/node1"};
+  config.rest.listen = {.host = "::1", .port = 18282};
+  const auto read = ParseConfig(RenderConfig(config), "node.toml");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->node.id, "node-1");
+  EXPECT_EQ(read->rest.listen.text(), "[::1]:18282");
+  EXPECT_EQ(read->log.file, "/srv/holdfast/node1/holdfastd.log");
+}
+
+TEST(ConfigTest, TheAdvertisedAddressTakesThePortOfTheListener) {
+  Config::Listener listener{.listen = {.host = "0.0.0.0", .port = 8282}, .advertise = "vault-a"};
+  EXPECT_EQ(AdvertisedAddress(listener), "vault-a:8282");
+  listener.advertise = "vault-a:443";
+  EXPECT_EQ(AdvertisedAddress(listener), "vault-a:443");
+}
+
+}  // namespace
+}  // namespace holdfast::setup
