@@ -7,8 +7,8 @@ namespace holdfast {
 }  // namespace holdfast
 
 // For our own bugs only; what comes from outside is answered with a Status.
-#define HOLDFAST_CHECK(condition)                                          \
-  do {                                                                     \
+#define HOLDFAST_CHECK(condition)                                              \
+  do {                                                                         \
     if (!(condition)) ::holdfast::CheckFailed(#condition, __FILE__, __LINE__); \
   } while (false)
 

@@ -40,7 +40,9 @@ std::optional<std::string> Base64Decode(std::string_view text) {
   return out;
 }
 
-std::string Base64UrlEncode(std::string_view bytes) { return absl::WebSafeBase64Escape(View(bytes)); }
+std::string Base64UrlEncode(std::string_view bytes) {
+  return absl::WebSafeBase64Escape(View(bytes));
+}
 
 std::optional<std::string> Base64UrlDecode(std::string_view text) {
   std::string out;

@@ -9,12 +9,12 @@
 
 namespace holdfast {
 
-std::string HexEncode(std::string_view bytes);                   // lower case
+std::string HexEncode(std::string_view bytes);  // lower case
 std::string HexEncode(absl::Span<const uint8_t> bytes);
-std::optional<std::string> HexDecode(std::string_view text);     // either case
-std::string Base64Encode(std::string_view bytes);                // RFC 4648 section 4, padded
+std::optional<std::string> HexDecode(std::string_view text);  // either case
+std::string Base64Encode(std::string_view bytes);             // RFC 4648 section 4, padded
 std::optional<std::string> Base64Decode(std::string_view text);
-std::string Base64UrlEncode(std::string_view bytes);             // RFC 4648 section 5, no padding
+std::string Base64UrlEncode(std::string_view bytes);  // RFC 4648 section 5, no padding
 std::optional<std::string> Base64UrlDecode(std::string_view text);
 
 // The bytes of a fixed array or span as text, without copying.

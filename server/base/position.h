@@ -16,8 +16,8 @@ using RecordMac = std::array<uint8_t, 16>;  // HMAC-SHA-256, truncated
 
 // One term of one primary. Rises at every start as primary and is persisted before it is used.
 struct Epoch {
-  uint64_t number = 0;   // 0: none yet
-  std::string node_id;   // who serves in it
+  uint64_t number = 0;  // 0: none yet
+  std::string node_id;  // who serves in it
   auto operator<=>(const Epoch&) const = default;
 };
 
@@ -32,8 +32,8 @@ std::string ToText(const Position& position);
 std::optional<Position> ParsePosition(std::string_view text);
 
 // One record of the change log as it is stored, sent and chained: docs/formats/record.md.
-// `record` is the serialized holdfast.v1.Record exactly as the primary made it; nobody serializes it
-// again. digest = SHA-256(previous digest || record).
+// `record` is the serialized holdfast.v1.Record exactly as the primary made it; nobody serializes
+// it again. digest = SHA-256(previous digest || record).
 struct LogEntry {
   Epoch epoch;
   uint64_t seq = 0;

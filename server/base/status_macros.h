@@ -10,11 +10,11 @@
 #define HOLDFAST_CONCAT_INNER(a, b) a##b
 #define HOLDFAST_CONCAT(a, b) HOLDFAST_CONCAT_INNER(a, b)
 
-#define HOLDFAST_RETURN_IF_ERROR(expr)                       \
-  do {                                                       \
+#define HOLDFAST_RETURN_IF_ERROR(expr)                        \
+  do {                                                        \
     if (::absl::Status hf_status = (expr); !hf_status.ok()) { \
-      return hf_status;                                      \
-    }                                                        \
+      return hf_status;                                       \
+    }                                                         \
   } while (false)
 
 #define HOLDFAST_ASSIGN_OR_RETURN(lhs, expr) \
