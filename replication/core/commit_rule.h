@@ -1,0 +1,87 @@
+#ifndef HOLDFAST_REPLICATION_CORE_COMMIT_RULE_H_
+#define HOLDFAST_REPLICATION_CORE_COMMIT_RULE_H_
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "replication/core/messages.h"
+
+namespace holdfast::replication {
+
+enum class Level { kLocal, kReceived, kDurable, kApplied };
+const char* ToText(Level level);
+
+// From which seq on a k counts. Only `durable` and `applied` have a k > 0 here: `local` and
+// `received` commit by the primary's own durability.
+struct KSetting {
+  uint64_t seq = 0;
+  uint32_t k = 0;
+};
+
+struct CommitStart {
+  Epoch epoch;
+  uint64_t start_seq = 0;  // of this epoch's start record
+  uint64_t committed_seq = 0;
+  uint32_t k = 0;                   // newest setting that is committed
+  std::vector<KSetting> pending;    // later settings in the log, by seq
+  std::vector<std::string> voters;  // the other voting members
+};
+
+// What is committed in one epoch of one primary: the highest seq that is durable here and on k
+// voting secondaries, with everything before it, and not before the epoch's start record is.
+//
+// Room        replication/core. A new epoch is a new CommitRule.
+// Invariants  1. committed() never goes down.
+//             2. committed() moves first when it covers start_seq, under the largest k among the
+//                committed setting and those pending below start_seq.
+//             3. A changed k counts for what follows the record that changed it, once that record
+//                is committed under the old one.
+// Threading   Thread-compatible. The ledger's writer owns it.
+class CommitRule {
+ public:
+  explicit CommitRule(CommitStart start);
+
+  // Each returns committed() after it.
+  uint64_t OnOwnDurable(uint64_t seq);
+  uint64_t OnAck(const std::string& node_id, const AckInfo& ack);  // other epochs do not count
+  uint64_t OnSettingAppended(const KSetting& setting);
+
+  // A new stream of a follower: what it acknowledged in an earlier one is forgotten, for its disk
+  // may be another one. It counts as connected from its first acknowledgement on.
+  void OnConnected(const std::string& node_id);
+  void OnDisconnected(const std::string& node_id);
+
+  uint64_t committed_seq() const { return committed_; }
+  uint32_t k() const { return k_; }
+  // May an answer of this level for `seq` go out? Never before it is committed.
+  bool Answerable(Level level, uint32_t level_k, uint64_t seq) const;
+  // Policy `block`: refuse before planning when this is false.
+  bool ConnectedEnough(uint32_t k) const;
+  bool ConnectedEnough() const { return ConnectedEnough(k_); }
+  uint32_t connected() const;
+
+ private:
+  struct Follower {
+    bool connected = false;
+    bool acked = false;
+    AckInfo ack;
+  };
+  uint64_t DurableOn(uint32_t k) const;  // the highest seq that is durable here and on k others
+  uint64_t Advance();
+
+  Epoch epoch_;
+  uint64_t start_seq_;
+  uint64_t committed_;
+  uint32_t k_;
+  uint32_t start_k_ = 0;
+  std::deque<KSetting> pending_;
+  uint64_t own_durable_ = 0;
+  std::map<std::string, Follower> followers_;
+};
+
+}  // namespace holdfast::replication
+
+#endif  // HOLDFAST_REPLICATION_CORE_COMMIT_RULE_H_

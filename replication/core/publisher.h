@@ -1,0 +1,133 @@
+#ifndef HOLDFAST_REPLICATION_CORE_PUBLISHER_H_
+#define HOLDFAST_REPLICATION_CORE_PUBLISHER_H_
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "replication/core/messages.h"
+
+namespace holdfast::replication {
+
+// State of a link, named as operators see it (status, metrics).
+enum class PeerState {
+  kConnecting,
+  kSnapshot,
+  kCatchup,
+  kStreaming,
+  kStale,
+  kDown,
+  kDiverged,
+  kUpgradeRequired,
+};
+const char* ToText(PeerState state);
+
+// What the primary's log is, at the moment of a call.
+struct PrimaryLog {
+  std::string cluster_id;
+  Epoch epoch;  // the one we serve in
+  LogShape shape;
+  uint64_t committed_seq = 0;
+  uint64_t oldest_retained_seq = 1;  // entries from here on can be read and sent
+  uint32_t feature_level = 0;        // what a follower must understand
+  bool serving = false;              // false: not primary (any more)
+  // Our digest at hello.last.seq, read by the shell; nullopt when it is not retained. For seq 0 and
+  // for the head no read is needed.
+  std::optional<Digest> digest_at_their_last;
+};
+
+struct SendBatch {
+  uint64_t from = 0;
+  uint64_t to_max = 0;  // the shell may stop earlier: at records_max or after bytes_max
+  size_t records_max = 0;
+  size_t bytes_max = 0;  // at least one record is sent, however large
+  bool operator==(const SendBatch&) const = default;
+};
+
+enum class DropReason {
+  kSilent,      // no acknowledgement for kLinkDownAfter
+  kBadAck,      // beyond what was sent, or out of order
+  kOtherEpoch,  // acknowledges another epoch
+  kRefused,     // by the hello's verdict
+  kBeforeHello,
+  kSteppedDown,
+};
+const char* ToText(DropReason reason);
+
+// What the shell must do, in this order.
+struct PublisherEffects {
+  std::optional<HelloAnswerInfo> answer;
+  std::optional<Epoch> higher_epoch;  // somebody knows it: EpochGuard::OnSeen, so we step down
+  std::optional<SendBatch> batch;     // read the entries, send them, then OnBatchSent
+  std::optional<HeartbeatInfo> heartbeat;
+  bool send_snapshot = false;    // then OnSnapshotSent
+  std::optional<AckInfo> acked;  // to CommitRule::OnAck
+  std::optional<DropReason> drop;
+  std::string drop_detail;
+};
+
+// The primary's side of one follower's stream, from its hello to the end of that stream.
+//
+// Room        replication/core. The shell reads entries (ring or store) and sends.
+// Invariants  1. Nothing is sent before a verdict of continue, cut or snapshot.
+//             2. At most kStreamWindowBytesMax are sent and not acknowledged as received; one read
+//                at a time.
+//             3. What acks() tells never goes back, never lies beyond what was sent.
+// Threading   Thread-compatible. One loop owns it. A new stream is a new machine.
+class PublisherMachine {
+ public:
+  explicit PublisherMachine(MonoTime now) : heard_at_(now) {}
+
+  PublisherEffects OnHello(const HelloInfo& hello, const PrimaryLog& log, MonoTime now);
+  // The log has entries up to `head_seq`: durable here or not, they may be sent.
+  PublisherEffects OnLogGrew(uint64_t head_seq);
+  PublisherEffects OnBatchSent(uint64_t from, uint64_t to, size_t bytes);
+  PublisherEffects OnSnapshotSent(uint64_t seq);
+  // Pushed at once, as a heartbeat of its own.
+  PublisherEffects OnCommitMoved(uint64_t committed_seq);
+  PublisherEffects OnAck(const AckInfo& ack, MonoTime now);
+  PublisherEffects OnTick(MonoTime now);
+  PublisherEffects OnSteppedDown();
+
+  // The verdict alone; OnHello does the rest with it.
+  static HelloAnswerInfo Judge(const HelloInfo& hello, const PrimaryLog& log);
+
+  const std::string& node_id() const { return node_id_; }
+  // Live means: may stand for one of the k connected followers.
+  bool live() const { return state_ == PeerState::kCatchup || state_ == PeerState::kStreaming; }
+  PeerState state() const { return state_; }
+  const AckInfo& acks() const { return acks_; }
+  uint64_t sent_seq() const { return sent_; }
+  size_t window_bytes() const { return window_; }
+  uint64_t head_seq() const { return head_; }
+
+ private:
+  enum class Phase { kHello, kSnapshot, kStream, kClosed };
+  struct Sent {
+    uint64_t to;
+    size_t bytes;
+  };
+  void MaybeSend(PublisherEffects& effects);
+  HeartbeatInfo MakeHeartbeat() const;
+  PublisherEffects Drop(DropReason reason, std::string detail);
+
+  Phase phase_ = Phase::kHello;
+  PeerState state_ = PeerState::kConnecting;
+  std::string node_id_;
+  Epoch epoch_;
+  uint64_t head_ = 0;
+  uint64_t committed_ = 0;
+  uint64_t sent_ = 0;
+  bool reading_ = false;  // a SendBatch is out that OnBatchSent has not answered
+  uint64_t reading_from_ = 0;
+  size_t window_ = 0;
+  std::deque<Sent> outstanding_;
+  AckInfo acks_;
+  MonoTime heard_at_;
+  std::optional<MonoTime> heartbeat_at_;
+};
+
+}  // namespace holdfast::replication
+
+#endif  // HOLDFAST_REPLICATION_CORE_PUBLISHER_H_

@@ -1,0 +1,80 @@
+#ifndef HOLDFAST_REPLICATION_CORE_ROLE_H_
+#define HOLDFAST_REPLICATION_CORE_ROLE_H_
+
+#include <optional>
+#include <string>
+
+#include "server/base/position.h"
+
+namespace holdfast::replication {
+
+enum class Role {
+  kSecondary,
+  kRestarting,  // was primary; RestartMachine decides; a secondary in all it does
+  kClaiming,    // its new epoch is being persisted
+  kStarting,    // the epoch's start record is in the log and not committed; followers may come
+  kPrimary,
+  kSteppingDown,  // the gate is closed; what was under way is being ended
+};
+const char* ToText(Role role);
+
+// What the shell must do after a step, in this order.
+struct RoleEffects {
+  bool close_gate = false;       // no new write; those under way answer "outcome unknown"
+  bool stop_publishing = false;  // end the followers' streams, then OnDrained
+  bool stop_following = false;
+  bool begin_restart = false;               // a new RestartMachine
+  std::optional<Epoch> persist_epoch;       // EpochGuard::Claim, durably; then OnEpochPersisted
+  std::optional<Epoch> append_epoch_start;  // LogTrack::Lead, new CommitRule, the record; then
+                                            // OnEpochStartAppended
+  bool start_publishing = false;
+  bool open_gate = false;
+  bool start_following = false;
+  bool operator==(const RoleEffects&) const = default;
+};
+
+// Which part this node plays. A role without a lease: by hand, it never ends by itself.
+//
+// Room        replication/core.
+// Invariants  1. The gate is open only in kPrimary.
+//             2. An epoch is persisted before its start record is made, that record is committed
+//                before the gate opens.
+//             3. The step that learns of a higher epoch, or that the log cannot be written any
+//             more,
+//                is the step that closes the gate.
+// Threading   Thread-compatible.
+class RoleMachine {
+ public:
+  RoleMachine() = default;
+
+  RoleEffects OnStart(bool was_primary);
+  RoleEffects OnRestartAllowed(const Epoch& epoch);
+  RoleEffects OnRestartGivenUp();
+  RoleEffects OnEpochPersisted();
+  RoleEffects OnEpochStartAppended();
+  RoleEffects OnEpochStartCommitted();
+  RoleEffects OnHigherEpoch(const Epoch& epoch);
+  // An append or fsync failed: not primary any more, still reading, and no restart by itself.
+  RoleEffects OnLogFailed();
+  // Two primaries with one number, both have acknowledged: stop, read on, wait for an operator.
+  RoleEffects OnSplit();
+  // The streams have ended and the ledger answers nobody any more.
+  RoleEffects OnDrained();
+
+  Role role() const { return role_; }
+  bool gate_open() const { return role_ == Role::kPrimary; }
+  bool publishing() const { return role_ == Role::kStarting || role_ == Role::kPrimary; }
+  const Epoch& epoch() const { return epoch_; }  // claimed or served in
+
+ private:
+  RoleEffects StepDown(bool restart_after);
+
+  Role role_ = Role::kSecondary;
+  Epoch epoch_;
+  bool restart_after_drain_ = false;
+  bool log_failed_ = false;
+};
+
+}  // namespace holdfast::replication
+
+#endif  // HOLDFAST_REPLICATION_CORE_ROLE_H_
