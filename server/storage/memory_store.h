@@ -1,0 +1,80 @@
+#ifndef HOLDFAST_SERVER_STORAGE_MEMORY_STORE_H_
+#define HOLDFAST_SERVER_STORAGE_MEMORY_STORE_H_
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+
+#include "server/base/mutex.h"
+#include "server/storage/log_bounds.h"
+#include "server/storage/store.h"
+
+namespace holdfast::storage {
+
+// What stays when a MemoryStore goes: the disk of a simulated node. Faults are set here.
+//
+// Threading   Thread-safe.
+class MemoryDisk {
+ public:
+  using RowId = std::tuple<int, uint64_t, std::string>;
+  struct Contents {
+    uint64_t schema_version = kSchemaVersion;
+    LogBounds bounds;
+    std::deque<EntryPtr> log;
+    std::map<RowId, v1::Row> rows;
+    std::map<std::string, std::string> facts;
+  };
+
+  // The next write fails at its commit with `error`. `lands`: it is on the disk all the same, as
+  // with a failed fsync; which of the two it was is seen only by opening again.
+  void FailNextCommit(absl::Status error, bool lands);
+  void set_schema_version(uint64_t version);
+  // A copy, as a power loss now would leave it.
+  std::shared_ptr<MemoryDisk> Clone() const;
+
+ private:
+  friend class MemoryStore;
+  mutable Mutex mu_;
+  Contents contents_ ABSL_GUARDED_BY(mu_);
+  absl::Status next_failure_ ABSL_GUARDED_BY(mu_);
+  bool failure_lands_ ABSL_GUARDED_BY(mu_) = false;
+  // The change of a failed commit that reached the disk all the same: seen by the next Open.
+  std::function<void(Contents&)> landed_ ABSL_GUARDED_BY(mu_);
+  bool opened_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+// The store of tests and of the simulated cluster: the promises of store.h over a MemoryDisk.
+class MemoryStore : public Store {
+ public:
+  static absl::StatusOr<std::unique_ptr<MemoryStore>> Open(std::shared_ptr<MemoryDisk> disk);
+  ~MemoryStore() override;
+
+  absl::StatusOr<LoadResult> Load(const std::function<absl::Status(v1::Row&&)>& row) override;
+  absl::Status Append(const AppendBatch& batch) override;
+  absl::StatusOr<std::vector<EntryPtr>> ReadLog(uint64_t first_seq, size_t records_max,
+                                                size_t bytes_max) override;
+  absl::Status CutAfter(uint64_t seq) override;
+  absl::Status TrimUpTo(uint64_t seq) override;
+  absl::Status ReplaceBySnapshot(
+      const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,
+      const Epoch& last_epoch) override;
+  absl::Status PutFact(const std::string& name, const std::string& value) override;
+  absl::StatusOr<std::optional<std::string>> GetFact(const std::string& name) override;
+  absl::Status failure() const override;
+
+ private:
+  explicit MemoryStore(std::shared_ptr<MemoryDisk> disk);
+  // Runs `change`, which owns what it needs, on the disk's contents; or fails, and is poisoned, as
+  // the disk was told.
+  absl::Status Commit(std::function<void(MemoryDisk::Contents&)> change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(disk_->mu_);
+
+  const std::shared_ptr<MemoryDisk> disk_;
+  absl::Status failure_ ABSL_GUARDED_BY(disk_->mu_);
+};
+
+}  // namespace holdfast::storage
+
+#endif  // HOLDFAST_SERVER_STORAGE_MEMORY_STORE_H_
