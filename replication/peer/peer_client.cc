@@ -1,0 +1,97 @@
+#include "replication/peer/peer_client.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <utility>
+
+#include "holdfast/v1/peer.grpc.pb.h"
+#include "replication/peer/grpc_status.h"
+#include "server/base/limits.h"
+
+namespace holdfast::replication {
+namespace {
+
+constexpr int kMessageBytesMax = 8 * 1024 * 1024;  // a record of 4 MiB fits with room
+constexpr int kPingEveryMs = 20'000;
+constexpr int kPingTimeoutMs = 5'000;
+
+class GrpcPrimaryConnection : public PrimaryConnection {
+ public:
+  explicit GrpcPrimaryConnection(v1::Peer::Stub& stub) : stream_(stub.Follow(&context_)) {}
+
+  bool Write(const v1::FollowerFrame& frame) override { return stream_->Write(frame); }
+  bool Read(v1::PrimaryFrame* frame) override { return stream_->Read(frame); }
+  void Cancel() override { context_.TryCancel(); }
+  absl::Status Finish() override { return FromGrpc(stream_->Finish()); }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::FollowerFrame, v1::PrimaryFrame>> stream_;
+};
+
+class GrpcPeerClient : public PeerClient {
+ public:
+  GrpcPeerClient(const std::string& address, const std::string& node_id, const PeerTls& tls) {
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = tls.ca_certificate;
+    options.pem_private_key = std::string(tls.key->RevealText(Purpose::kTlsKey));
+    options.pem_cert_chain = tls.certificate;
+    grpc::ChannelArguments arguments;
+    arguments.SetSslTargetNameOverride(PeerName(tls.cluster_id, node_id));
+    arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPingEveryMs);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    const auto first = static_cast<int>(limits::kReconnectFirst.count());
+    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, first);
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, first);
+    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
+                     static_cast<int>(limits::kReconnectMax.count()));
+    // Members must not share a connection pool: one's certificate says nothing about another's.
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    stub_ = v1::Peer::NewStub(
+        grpc::CreateCustomChannel(address, grpc::SslCredentials(options), arguments));
+    WipeText(options.pem_private_key);
+  }
+
+  absl::StatusOr<v1::ExchangeResponse> Exchange(const v1::ExchangeRequest& request,
+                                                std::chrono::milliseconds wait_max) override {
+    return Call<v1::ExchangeResponse>(&v1::Peer::Stub::Exchange, request, wait_max);
+  }
+  absl::StatusOr<v1::GrantResponse> Grant(const v1::GrantRequest& request,
+                                          std::chrono::milliseconds wait_max) override {
+    return Call<v1::GrantResponse>(&v1::Peer::Stub::Grant, request, wait_max);
+  }
+  absl::StatusOr<v1::ReadJournalResponse> ReadJournal(const v1::ReadJournalRequest& request,
+                                                      std::chrono::milliseconds wait_max) override {
+    return Call<v1::ReadJournalResponse>(&v1::Peer::Stub::ReadJournal, request, wait_max);
+  }
+  std::unique_ptr<PrimaryConnection> Follow() override {
+    return std::make_unique<GrpcPrimaryConnection>(*stub_);
+  }
+
+ private:
+  template <typename Response, typename Method, typename Request>
+  absl::StatusOr<Response> Call(Method method, const Request& request,
+                                std::chrono::milliseconds wait_max) {
+    grpc::ClientContext context;
+    context.set_deadline(
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                     gpr_time_from_millis(static_cast<int64_t>(wait_max.count()), GPR_TIMESPAN)));
+    Response response;
+    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+    if (!status.ok()) return FromGrpc(status);
+    return response;
+  }
+
+  std::unique_ptr<v1::Peer::Stub> stub_;
+};
+
+}  // namespace
+
+std::unique_ptr<PeerClient> PeerClient::Make(const std::string& address, const std::string& node_id,
+                                             const PeerTls& tls) {
+  return std::make_unique<GrpcPeerClient>(address, node_id, tls);
+}
+
+}  // namespace holdfast::replication

@@ -1,0 +1,149 @@
+#include "replication/peer/peer_server.h"
+
+#include <fmt/format.h>
+#include <grpcpp/grpcpp.h>
+
+#include <utility>
+
+#include "holdfast/v1/peer.grpc.pb.h"
+#include "replication/peer/grpc_status.h"
+#include "server/base/status_macros.h"
+#include "server/crypto/certificate.h"
+
+namespace holdfast::replication {
+namespace {
+
+constexpr int kMessageBytesMax = 1024 * 1024;  // followers send small frames only
+constexpr int kStreamsPerConnectionMax = 16;
+constexpr int kPingEveryMinMs = 10'000;
+
+class GrpcFollowerConnection : public FollowerConnection {
+ public:
+  using Stream = grpc::ServerReaderWriter<v1::PrimaryFrame, v1::FollowerFrame>;
+  GrpcFollowerConnection(grpc::ServerContext& context, Stream& stream)
+      : context_(context), stream_(stream) {}
+  bool Read(v1::FollowerFrame* frame) override { return stream_.Read(frame); }
+  bool Write(const v1::PrimaryFrame& frame) override { return stream_.Write(frame); }
+  void Cancel() override { context_.TryCancel(); }
+
+ private:
+  grpc::ServerContext& context_;
+  Stream& stream_;
+};
+
+class PeerService : public v1::Peer::Service {
+ public:
+  PeerService(std::string cluster_id, PeerHandler& handler)
+      : cluster_id_(std::move(cluster_id)), handler_(handler) {}
+
+  grpc::Status Follow(grpc::ServerContext* context,
+                      GrpcFollowerConnection::Stream* stream) override {
+    const absl::StatusOr<PeerIdentity> peer = Identify(*context);
+    if (!peer.ok()) return ToGrpc(peer.status());
+    GrpcFollowerConnection connection(*context, *stream);
+    return ToGrpc(handler_.Follow(*peer, connection));
+  }
+  grpc::Status Exchange(grpc::ServerContext* context, const v1::ExchangeRequest* request,
+                        v1::ExchangeResponse* response) override {
+    const absl::StatusOr<PeerIdentity> peer = Identify(*context);
+    if (!peer.ok()) return ToGrpc(peer.status());
+    *response = handler_.Exchange(*peer, *request);
+    return grpc::Status::OK;
+  }
+  grpc::Status Grant(grpc::ServerContext* context, const v1::GrantRequest* request,
+                     v1::GrantResponse* response) override {
+    const absl::StatusOr<PeerIdentity> peer = Identify(*context);
+    if (!peer.ok()) return ToGrpc(peer.status());
+    return Answer(handler_.Grant(*peer, *request), response);
+  }
+  grpc::Status ReadJournal(grpc::ServerContext* context, const v1::ReadJournalRequest* request,
+                           v1::ReadJournalResponse* response) override {
+    const absl::StatusOr<PeerIdentity> peer = Identify(*context);
+    if (!peer.ok()) return ToGrpc(peer.status());
+    return Answer(handler_.ReadJournal(*peer, *request), response);
+  }
+
+ private:
+  template <typename Response>
+  static grpc::Status Answer(absl::StatusOr<Response> result, Response* response) {
+    if (!result.ok()) return ToGrpc(result.status());
+    *response = *std::move(result);
+    return grpc::Status::OK;
+  }
+
+  // Who calls, from the certificate that TLS has verified against the cluster's authority.
+  absl::StatusOr<PeerIdentity> Identify(const grpc::ServerContext& context) const {
+    const std::vector<grpc::string_ref> pem =
+        context.auth_context()->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+    if (pem.size() != 1) return absl::UnauthenticatedError("expected one member certificate");
+    HOLDFAST_ASSIGN_OR_RETURN(const crypto::CertificateInfo info,
+                              crypto::ParseCertificate(std::string(pem[0].data(), pem[0].size())));
+    if (info.cluster_id != cluster_id_) {
+      return absl::PermissionDeniedError(fmt::format(
+          "expected a member of cluster {}, got one of {}", cluster_id_, info.cluster_id));
+    }
+    PeerIdentity peer{.node_id = info.node_id, .fingerprint = info.fingerprint};
+    HOLDFAST_RETURN_IF_ERROR(handler_.CheckMember(peer));
+    return peer;
+  }
+
+  const std::string cluster_id_;
+  PeerHandler& handler_;
+};
+
+class GrpcPeerServer : public PeerServer {
+ public:
+  GrpcPeerServer(std::string cluster_id, PeerHandler& handler)
+      : service_(std::move(cluster_id), handler) {}
+  ~GrpcPeerServer() override { Stop(); }
+
+  absl::Status Listen(const std::string& address, const PeerTls& tls) {
+    grpc::SslServerCredentialsOptions options(
+        GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+    options.pem_root_certs = tls.ca_certificate;
+    options.pem_key_cert_pairs.push_back(
+        {.private_key = std::string(tls.key->RevealText(Purpose::kTlsKey)),
+         .cert_chain = tls.certificate});
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(address, grpc::SslServerCredentials(options), &port_);
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // or two nodes would share a port
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                               kPingEveryMinMs);
+    builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    WipeText(options.pem_key_cert_pairs[0].private_key);
+    if (server_ == nullptr || port_ == 0) {
+      return absl::UnavailableError(fmt::format(
+          "peer port {} cannot be opened: it is in use, or not an address of this machine",
+          address));
+    }
+    return absl::OkStatus();
+  }
+  int port() const override { return port_; }
+  void Stop() override {
+    if (server_ == nullptr) return;
+    server_->Shutdown(gpr_now(GPR_CLOCK_MONOTONIC));  // at once: followers dial again by themselves
+    server_->Wait();
+    server_.reset();
+  }
+
+ private:
+  PeerService service_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PeerServer>> PeerServer::Start(const std::string& address,
+                                                              const PeerTls& tls,
+                                                              PeerHandler& handler) {
+  grpc::EnableDefaultHealthCheckService(true);
+  auto server = std::make_unique<GrpcPeerServer>(tls.cluster_id, handler);
+  HOLDFAST_RETURN_IF_ERROR(server->Listen(address, tls));
+  return std::unique_ptr<PeerServer>(std::move(server));
+}
+
+}  // namespace holdfast::replication
