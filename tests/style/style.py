@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 import cpp_text
+import rooms
 
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
@@ -160,6 +161,19 @@ def room_readmes(paths):
             yield Fault(path, 1, 'readme', f'{room} has no README.md')
 
 
+def arrows(root, paths):
+    house = rooms.Rooms(lambda path: (root / path).read_text(encoding='utf-8', errors='replace'), paths)
+    for path in paths:
+        room = house.room_of(path) if pathlib.PurePath(path).suffix in CPP else None
+        if not room:
+            continue
+        source = Source(root, path)
+        for line, match in source.matches(INCLUDE, cpp_text.without_comments(source.text)):
+            other = house.room_of(match.group(1))
+            if other and not house.may_include(room, other):
+                yield source.fault(line, 'arrow', f'{room} includes {other}, but does not link it')
+
+
 def clang_format(root, paths):
     if not shutil.which('clang-format'):
         yield Fault('deploy/dev/packages-test', 1, 'format', 'clang-format is not installed')
@@ -192,7 +206,7 @@ def files(root):
 def check(root):
     root = pathlib.Path(root).resolve()
     paths = files(root)
-    faults = list(room_readmes(paths)) + list(clang_format(root, paths))
+    faults = [*room_readmes(paths), *arrows(root, paths), *clang_format(root, paths)]
     for path in paths:
         if b'\0' in (root / path).read_bytes()[:8192]:
             continue

@@ -55,7 +55,7 @@ class StyleTest(unittest.TestCase):
     def test_every_rule_has_a_planted_fault(self):
         rules = {e.split(':')[0] for _, expected, _ in planted() for e in expected}
         self.assertEqual(rules, {'library', 'clock', 'sleep', 'function-length', 'file-length', 'unfinished',
-                                 'path', 'guard', 'shell', 'python', 'readme', 'format'})
+                                 'path', 'guard', 'shell', 'python', 'readme', 'arrow', 'format'})
 
     def test_a_clean_tree_has_no_fault(self):
         self.write('server/base/README.md', '# server/base\n')
