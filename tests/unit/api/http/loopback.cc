@@ -11,7 +11,6 @@
 #include <sys/time.h>
 
 #include <cctype>
-#include <chrono>
 
 #include "server/base/check.h"
 
@@ -59,15 +58,6 @@ X509* MakeCertificate(EVP_PKEY* key, const std::string& host) {
 }
 
 }  // namespace
-
-MonoTime MachineClock::Mono() const {
-  return MonoTime(std::chrono::steady_clock::now().time_since_epoch());
-}
-WallTime MachineClock::Wall() const {
-  return FromMillis(std::chrono::duration_cast<std::chrono::milliseconds>(
-                        std::chrono::system_clock::now().time_since_epoch())
-                        .count());
-}
 
 TestTls MakeTestTls(const std::string& host) {
   EVP_PKEY* key = EVP_EC_gen("P-256");

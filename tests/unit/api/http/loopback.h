@@ -8,20 +8,12 @@
 #include <string>
 #include <string_view>
 
-#include "server/base/clock.h"
 #include "server/base/file.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
 
 namespace holdfast {
-
-// The machine's clock, for tests that talk over real sockets.
-class MachineClock final : public Clock {
- public:
-  MonoTime Mono() const override;
-  WallTime Wall() const override;
-};
 
 // A server's TLS with a fresh self-signed P-256 certificate for `host` (a name or an IPv4 address).
 struct TestTls {

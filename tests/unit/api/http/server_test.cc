@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/base/mutex.h"
+#include "tests/support/real_clock.h"
 #include "tests/unit/api/http/loopback.h"
 
 namespace holdfast::http {
@@ -89,7 +90,7 @@ class ServerTest : public ::testing::Test {
     return client.Read();
   }
 
-  MachineClock clock_;
+  RealClock clock_;
   Held held_;
   ServerOptions options_;
   std::shared_ptr<Router> router_ = std::make_shared<Router>();

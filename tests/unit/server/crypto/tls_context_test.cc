@@ -4,11 +4,11 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include <ctime>
 #include <memory>
 #include <string>
 
 #include "server/crypto/certificate.h"
+#include "tests/support/real_clock.h"
 #include "tests/unit/server/crypto/keys_for_test.h"
 
 namespace holdfast::crypto {
@@ -18,7 +18,7 @@ using absl::StatusCode;
 using std::chrono::hours;
 
 // OpenSSL checks validity against its own clock, so these certificates must be of today.
-WallTime Today() { return FromMillis(int64_t{std::time(nullptr)} * 1000); }
+WallTime Today() { return RealClock().Wall(); }
 
 struct Node {
   std::string certificate_pem;
