@@ -59,10 +59,11 @@ class EpochGuard {
 
   // The next epoch that this node could serve in, above everything known here and `known_number`.
   Epoch NextEpoch(uint64_t known_number = 0) const;
-  // Takes it as promised (a candidate grants itself).
-  EpochPromises GrantSelf(const Epoch& epoch);
+  // Takes it as promised (a candidate grants itself); to be persisted. nullopt: a newer or another
+  // epoch of that number was promised meanwhile.
+  std::optional<EpochPromises> GrantSelf(const Epoch& epoch);
   // Takes it as own: the role begins. `resumed_from`: see EpochPromises.
-  EpochPromises Claim(const Epoch& epoch, const Epoch& resumed_from);
+  std::optional<EpochPromises> Claim(const Epoch& epoch, const Epoch& resumed_from);
 
   const EpochPromises& promises() const { return promises_; }
   const Epoch& granted() const { return promises_.granted; }

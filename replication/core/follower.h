@@ -24,9 +24,9 @@ enum class FollowerDrop {
 };
 const char* ToText(FollowerDrop reason);
 
-// What the shell must do, in this order.
+// What the shell must do, in this order, before it reads the next frame of the stream.
 struct FollowerEffects {
-  std::optional<FollowerDrop> drop;  // end the stream, LogTrack::Unfollow
+  std::optional<FollowerDrop> drop;  // end the stream, LogTrack::Unfollow, OnDisconnected
   std::string drop_detail;
   std::optional<std::string> dial;  // the node to dial; then OnConnected or OnDisconnected
   bool send_hello = false;
@@ -59,10 +59,11 @@ class FollowerMachine {
   // `random` in [0, 1) draws the jitter.
   FollowerEffects OnDisconnected(MonoTime now, double random);
   FollowerEffects OnHelloAnswer(const HelloAnswerInfo& answer, MonoTime now);
-  FollowerEffects OnEpochPersisted(const Epoch& epoch, MonoTime now);
-  FollowerEffects OnCutDone(bool done, MonoTime now);
-  FollowerEffects OnSnapshotInstalled(MonoTime now);
-  // A batch came: false in `ok` when LogTrack refused it, with its reason.
+  FollowerEffects OnEpochPersisted(const Epoch& epoch);
+  FollowerEffects OnCutDone(bool done);  // false: LogTrack refused it
+  FollowerEffects OnSnapshotInstalled();
+  // A batch came. Without `drop` in the answer it goes to LogTrack::OnBatch, and when that refuses
+  // it to OnBatchRefused.
   FollowerEffects OnBatch(const Epoch& epoch, uint64_t last_seq, MonoTime now);
   FollowerEffects OnBatchRefused(bool diverged, std::string detail);
   FollowerEffects OnUpgradeRequired(std::string detail);
@@ -73,7 +74,7 @@ class FollowerMachine {
   FollowerEffects OnLogMoved(uint64_t applied_seq);
   // A grant to a candidate raised the bar: a link of an older epoch ends here.
   FollowerEffects OnGranted(const Epoch& epoch);
-  FollowerEffects OnTick(MonoTime now, double random);
+  FollowerEffects OnTick(MonoTime now);
 
   AckInfo MakeAck(uint64_t received, uint64_t durable, uint64_t applied, MonoTime now) const;
 
@@ -87,18 +88,35 @@ class FollowerMachine {
   std::optional<double> LagSeconds(MonoTime now) const;
   // The primary's head, as far as known, minus applied.
   std::optional<uint64_t> LagRecords() const;
-  uint64_t reconnects() const { return reconnects_; }
+  uint64_t dials() const { return dials_; }
 
  private:
-  enum class Phase { kIdle, kWaiting, kDialing, kHello, kPersist, kCut, kSnapshot, kStream };
+  static constexpr uint32_t kFailuresUntilDown = 3;
+  enum class Phase {
+    kIdle,
+    kWaiting,
+    kDialing,
+    kHello,
+    kPersist,
+    kCut,
+    kSnapshot,
+    kStream,
+    kClosing  // a drop was ordered, OnDisconnected has not come
+  };
   struct Mark {
     MonoTime sent_at;
     uint64_t committed_seq;
   };
   FollowerEffects Dial(MonoTime now);
   FollowerEffects Drop(FollowerDrop reason, std::string detail);
-  FollowerEffects Obey(MonoTime now);  // what the accepted answer asks for
+  FollowerEffects Obey();  // what the accepted answer asks for
   FollowerEffects StartStream();
+  FollowerEffects OtherEpoch(const Epoch& epoch);
+  void NoteApplied();
+  bool connected_phase() const {
+    return phase_ != Phase::kIdle && phase_ != Phase::kWaiting && phase_ != Phase::kDialing &&
+           phase_ != Phase::kClosing;
+  }
 
   Epoch granted_;
   Phase phase_ = Phase::kIdle;
@@ -108,10 +126,13 @@ class FollowerMachine {
   MonoTime heard_at_{};
   MonoTime dial_at_{};
   uint32_t failures_ = 0;
-  uint64_t reconnects_ = 0;
+  uint64_t dials_ = 0;
   std::optional<PeerState> fault_;  // kDiverged, kUpgradeRequired: until a stream runs again
   uint64_t applied_ = 0;
-  uint64_t known_head_ = 0;
+  std::optional<uint64_t> known_head_;
+  bool caught_up_ = false;
+  std::optional<MonoTime> stream_began_at_;  // its first heartbeat
+  MonoTime acked_at_{};                      // by OnTick
   std::optional<MonoTime> newest_echo_;
   std::optional<MonoTime> applied_echo_;
   std::deque<Mark> marks_;

@@ -30,6 +30,9 @@ enum class BatchRefusal {
   kTooManyPending,  // committed does not move: wait, then say hello again
 };
 
+// Null when it can be the log of a node; else what is wrong with it. LogTrack aborts on such a log.
+const char* LogStartFault(const LogStart& start);
+
 // Either a refusal that changes nothing, or what the shell must append: entries[skip, skip +
 // append) of the batch, together with `new_epochs` in the persisted history, in one store
 // transaction.
@@ -74,8 +77,10 @@ class LogTrack {
   void Unfollow();  // the link is gone, or a newer epoch was granted: batches are refused
   // This node is primary: the next AppendOwn is the start record of `epoch`.
   void Lead(const Epoch& epoch);
+  void StopLeading();
 
   // ---- Growing and cutting.
+  // The batch's committed position counts as OnCommitted.
   BatchOutcome OnBatch(const BatchInfo& batch);
   // On the primary. Returns the epoch start when this entry began a new epoch: persist it with it.
   std::optional<EpochStart> AppendOwn(const EntryMeta& entry);
@@ -106,6 +111,7 @@ class LogTrack {
 
  private:
   enum class Source { kNone, kPrimary, kSelf };
+  BatchOutcome CheckEntries(const BatchInfo& batch) const;
   BatchOutcome CheckOverlap(const BatchInfo& batch) const;
   std::optional<EpochStart> Push(const EntryMeta& entry);
   uint64_t MoveCommitted();

@@ -58,8 +58,9 @@ const char* ToText(DropReason reason);
 // What the shell must do, in this order.
 struct PublisherEffects {
   std::optional<HelloAnswerInfo> answer;
-  std::optional<Epoch> higher_epoch;  // somebody knows it: EpochGuard::OnSeen, so we step down
-  std::optional<SendBatch> batch;     // read the entries, send them, then OnBatchSent
+  // Somebody knows it: EpochGuard::OnSeen, so we step down (equal number: JudgeConflict first).
+  std::optional<Epoch> higher_epoch;
+  std::optional<SendBatch> batch;  // read the entries, send them, then OnBatchSent
   std::optional<HeartbeatInfo> heartbeat;
   bool send_snapshot = false;    // then OnSnapshotSent
   std::optional<AckInfo> acked;  // to CommitRule::OnAck
@@ -95,7 +96,7 @@ class PublisherMachine {
 
   const std::string& node_id() const { return node_id_; }
   // Live means: may stand for one of the k connected followers.
-  bool live() const { return state_ == PeerState::kCatchup || state_ == PeerState::kStreaming; }
+  bool live() const { return state_ == PeerState::kStreaming; }
   PeerState state() const { return state_; }
   const AckInfo& acks() const { return acks_; }
   uint64_t sent_seq() const { return sent_; }
@@ -119,8 +120,9 @@ class PublisherMachine {
   uint64_t head_ = 0;
   uint64_t committed_ = 0;
   uint64_t sent_ = 0;
+  bool snapshot_sent_ = false;
+  bool caught_up_ = false;
   bool reading_ = false;  // a SendBatch is out that OnBatchSent has not answered
-  uint64_t reading_from_ = 0;
   size_t window_ = 0;
   std::deque<Sent> outstanding_;
   AckInfo acks_;

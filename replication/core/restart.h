@@ -72,6 +72,8 @@ class RestartMachine {
   RestartEffects Begin(MonoTime now);
   RestartEffects OnReport(const MemberReport& report, MonoTime now);
   RestartEffects OnSelfGranted(MonoTime now);
+  // EpochGuard had promised something newer: tries again above it.
+  RestartEffects OnSelfGrantRefused(const Epoch& granted);
   RestartEffects OnGrantAnswer(const GrantAnswer& answer, MonoTime now);
   RestartEffects OnTick(MonoTime now);
 

@@ -1,0 +1,124 @@
+#include "replication/core/commit_rule.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "server/base/check.h"
+
+namespace holdfast::replication {
+
+const char* ToText(Level level) {
+  switch (level) {
+    case Level::kLocal:
+      return "local";
+    case Level::kReceived:
+      return "received";
+    case Level::kDurable:
+      return "durable";
+    case Level::kApplied:
+      return "applied";
+  }
+  return "unknown";
+}
+
+CommitRule::CommitRule(CommitStart start)
+    : epoch_(std::move(start.epoch)),
+      start_seq_(start.start_seq),
+      committed_(start.committed_seq),
+      k_(start.k),
+      start_k_(start.k),
+      pending_(start.pending.begin(), start.pending.end()) {
+  HOLDFAST_CHECK(committed_ < start_seq_);
+  for (const KSetting& setting : pending_) {
+    HOLDFAST_CHECK(setting.seq < start_seq_ && setting.seq > committed_);
+    start_k_ = std::max(start_k_, setting.k);
+  }
+  for (const std::string& voter : start.voters) followers_[voter] = {};
+}
+
+uint64_t CommitRule::OnOwnDurable(uint64_t seq) {
+  own_durable_ = std::max(own_durable_, seq);
+  return Advance();
+}
+
+uint64_t CommitRule::OnAck(const std::string& node_id, const AckInfo& ack) {
+  const auto it = followers_.find(node_id);
+  if (it == followers_.end() || ack.epoch != epoch_ || !it->second.connected) return committed_;
+  Follower& follower = it->second;
+  follower.acked = true;
+  follower.ack.received_seq = std::max(follower.ack.received_seq, ack.received_seq);
+  follower.ack.durable_seq = std::max(follower.ack.durable_seq, ack.durable_seq);
+  follower.ack.applied_seq = std::max(follower.ack.applied_seq, ack.applied_seq);
+  return Advance();
+}
+
+uint64_t CommitRule::OnSettingAppended(const KSetting& setting) {
+  HOLDFAST_CHECK(setting.seq > start_seq_);
+  HOLDFAST_CHECK(pending_.empty() || setting.seq > pending_.back().seq);
+  HOLDFAST_CHECK(setting.seq > committed_);
+  pending_.push_back(setting);
+  return committed_;
+}
+
+void CommitRule::OnConnected(const std::string& node_id) {
+  const auto it = followers_.find(node_id);
+  if (it == followers_.end()) return;  // Does not vote.
+  it->second = Follower{.connected = true, .acked = false, .ack = {}};
+}
+
+void CommitRule::OnDisconnected(const std::string& node_id) {
+  const auto it = followers_.find(node_id);
+  if (it != followers_.end()) it->second.connected = false;
+}
+
+uint64_t CommitRule::DurableOn(uint32_t k) const {
+  if (k == 0) return own_durable_;
+  if (followers_.size() < k) return 0;
+  std::vector<uint64_t> durable;
+  durable.reserve(followers_.size());
+  for (const auto& [id, follower] : followers_) durable.push_back(follower.ack.durable_seq);
+  std::sort(durable.begin(), durable.end(), std::greater<>());
+  return std::min(own_durable_, durable[k - 1]);
+}
+
+uint64_t CommitRule::Advance() {
+  if (committed_ < start_seq_) {
+    if (DurableOn(start_k_) < start_seq_) return committed_;
+    committed_ = start_seq_;
+    while (!pending_.empty() && pending_.front().seq < start_seq_) {
+      k_ = pending_.front().k;
+      pending_.pop_front();
+    }
+  }
+  while (!pending_.empty() && pending_.front().seq <= DurableOn(k_)) {
+    committed_ = std::max(committed_, pending_.front().seq);
+    k_ = pending_.front().k;
+    pending_.pop_front();
+  }
+  committed_ = std::max(committed_, DurableOn(k_));
+  return committed_;
+}
+
+bool CommitRule::Answerable(Level level, uint32_t level_k, uint64_t seq) const {
+  if (seq > committed_) return false;
+  if (level == Level::kLocal) return true;
+  uint32_t count = 0;
+  for (const auto& [id, follower] : followers_) {
+    const uint64_t reached = level == Level::kReceived  ? follower.ack.received_seq
+                             : level == Level::kDurable ? follower.ack.durable_seq
+                                                        : follower.ack.applied_seq;
+    if (reached >= seq) ++count;
+  }
+  return count >= level_k;
+}
+
+uint32_t CommitRule::connected() const {
+  return static_cast<uint32_t>(
+      std::count_if(followers_.begin(), followers_.end(),
+                    [](const auto& f) { return f.second.connected && f.second.acked; }));
+}
+
+bool CommitRule::ConnectedEnough(uint32_t k) const { return connected() >= k; }
+
+}  // namespace holdfast::replication
