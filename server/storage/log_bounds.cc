@@ -124,12 +124,12 @@ LoadResult LogBounds::ToLoadResult() const {
   return {.applied = applied, .before_first = before_first, .first_seq = first_seq(), .last = last};
 }
 
-absl::Status CheckSchemaVersion(uint64_t found, const std::string& where) {
-  if (found <= kSchemaVersion) return absl::OkStatus();
+absl::Status CheckSchemaVersion(uint64_t found, uint64_t newest, const std::string& where) {
+  if (found <= newest) return absl::OkStatus();
   return absl::FailedPreconditionError(fmt::format(
       "{}: schema version {} is newer than {}, the newest that this program knows; use the "
       "program that wrote it, or a newer one",
-      where, found, kSchemaVersion));
+      where, found, newest));
 }
 
 }  // namespace holdfast::storage

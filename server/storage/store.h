@@ -104,8 +104,8 @@ class Store {
 inline constexpr uint64_t kTrimStepRecords = 4096;
 inline constexpr uint64_t kSchemaVersion = 1;  // docs/formats/store.md
 
-// FAILED_PRECONDITION naming both numbers when `found` is newer than this program.
-absl::Status CheckSchemaVersion(uint64_t found, const std::string& where);
+// FAILED_PRECONDITION naming both numbers when `found` is above `newest`, which this program knows.
+absl::Status CheckSchemaVersion(uint64_t found, uint64_t newest, const std::string& where);
 
 }  // namespace holdfast::storage
 

@@ -1,0 +1,232 @@
+#include "server/storage/sqlite/sqlite_store.h"
+
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+
+#include "server/base/status_macros.h"
+#include "server/storage/row_table.h"
+#include "server/storage/sqlite/checkpointer.h"
+#include "server/storage/sqlite/connection.h"
+#include "server/storage/sqlite/database_file.h"
+#include "server/storage/sqlite/store_tables.h"
+
+namespace holdfast::storage::sqlite {
+
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const Options& options) {
+  std::unique_ptr<SqliteStore> store(new SqliteStore(options));
+  HOLDFAST_RETURN_IF_ERROR(store->Start());
+  return store;
+}
+
+SqliteStore::SqliteStore(Options options) : options_(std::move(options)) {}
+
+absl::Status SqliteStore::Start() {
+  HOLDFAST_ASSIGN_OR_RETURN(OpenedFile opened,
+                            OpenDatabaseFile(options_.path, kStoreKind, Connection::Journal::kWal,
+                                             options_.check_bytes_max));
+  lock_ = std::move(opened.lock);
+  MutexLock lock(writer_mu_);
+  writer_ = std::move(opened.connection);
+  HOLDFAST_ASSIGN_OR_RETURN(bounds_, ReadBounds(*writer_));
+  {
+    MutexLock reader_lock(reader_mu_);
+    HOLDFAST_ASSIGN_OR_RETURN(reader_, Connection::Open(options_.path, Connection::Journal::kWal));
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<Connection> own,
+                            Connection::Open(options_.path, Connection::Journal::kWal));
+  Checkpointer::Options checkpoints;
+  checkpoints.truncate_above_bytes = options_.wal_truncate_above_bytes;
+  checkpoints.truncate = [this](Connection& connection) {
+    MutexLock writer_lock(writer_mu_);
+    return connection.Checkpoint(/*truncate=*/true).status();
+  };
+  checkpoints.failed = [this](const absl::Status& status) { Poison(status); };
+  checkpointer_ = std::make_unique<Checkpointer>(std::move(own), std::move(checkpoints));
+  writer_->OnCommit([this](int64_t frames) { checkpointer_->NoteCommit(frames); });
+  return absl::OkStatus();
+}
+
+SqliteStore::~SqliteStore() {
+  if (checkpointer_ == nullptr) return;  // Refused by Start: the file stays as it was found.
+  checkpointer_.reset();
+  MutexLock lock(writer_mu_);
+  // After a failure the WAL is evidence and stays as it is; else a short WAL makes the next start
+  // quick. A checkpoint that fails here loses nothing.
+  if (failure().ok()) writer_->Checkpoint(/*truncate=*/true).IgnoreError();
+}
+
+void SqliteStore::Poison(const absl::Status& cause) {
+  MutexLock lock(failure_mu_);
+  if (!failure_.ok()) return;
+  failure_ = absl::DataLossError(
+      fmt::format("{}: closed for writing after a failed write ({}); start the node again",
+                  options_.path, std::string(cause.message())));
+}
+
+absl::Status SqliteStore::failure() const {
+  MutexLock lock(failure_mu_);
+  return failure_;
+}
+
+absl::Status SqliteStore::CheckRoom() {
+  struct statvfs info {};
+  const std::string folder = options_.path.substr(0, options_.path.rfind('/') + 1);
+  if (statvfs(folder.empty() ? "." : folder.c_str(), &info) != 0) {
+    return ErrnoStatus("ask for free space at " + options_.path);
+  }
+  const uint64_t free_bytes = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+  if (free_bytes < options_.free_bytes_min) {
+    return absl::ResourceExhaustedError(
+        fmt::format("{}: {} bytes are free on its file system, expected at least {}", options_.path,
+                    free_bytes, options_.free_bytes_min));
+  }
+  if (checkpointer_->wal_bytes() <= options_.wal_bytes_max) return absl::OkStatus();
+  HOLDFAST_ASSIGN_OR_RETURN(const CheckpointResult result, writer_->Checkpoint(/*truncate=*/true));
+  checkpointer_->NoteCommit(result.busy ? result.wal_frames : 0);
+  if (!result.busy) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("{}: the WAL has more than {} bytes and a reader holds it", options_.path,
+                  options_.wal_bytes_max));
+}
+
+absl::Status SqliteStore::Commit(const std::function<absl::Status()>& body) {
+  HOLDFAST_RETURN_IF_ERROR(failure());
+  HOLDFAST_RETURN_IF_ERROR(CheckRoom());
+  bool commit_failed = false;
+  const absl::Status status = writer_->Transact(body, &commit_failed);
+  if (!commit_failed && status.code() != absl::StatusCode::kDataLoss) return status;
+  Poison(status);
+  return failure();
+}
+
+absl::StatusOr<LoadResult> SqliteStore::Load(const std::function<absl::Status(v1::Row&&)>& row) {
+  // Its own connection: a load is long, and the readers' one is for short reads.
+  HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection,
+                            Connection::Open(options_.path, Connection::Journal::kWal));
+  LoadResult result;
+  HOLDFAST_RETURN_IF_ERROR(connection->ReadOneState([&]() -> absl::Status {
+    HOLDFAST_ASSIGN_OR_RETURN(const LogBounds bounds, ReadBounds(*connection));
+    result = bounds.ToLoadResult();
+    return ReadRows(*connection, row);
+  }));
+  return result;
+}
+
+absl::Status SqliteStore::Append(const AppendBatch& batch) {
+  MutexLock lock(writer_mu_);
+  HOLDFAST_RETURN_IF_ERROR(failure());
+  const auto point_at = [this](uint64_t seq)
+                            ABSL_NO_THREAD_SAFETY_ANALYSIS { return ReadPoint(*writer_, seq); };
+  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, bounds_.AfterAppend(batch, point_at));
+  Connection& writer = *writer_;
+  const bool applied_moves = batch.applied.has_value();
+  HOLDFAST_RETURN_IF_ERROR(Commit([&]() -> absl::Status {
+    for (const EntryPtr& entry : batch.entries) {
+      HOLDFAST_RETURN_IF_ERROR(InsertEntry(writer, *entry));
+    }
+    for (const v1::RowChange* change : batch.rows) {
+      HOLDFAST_RETURN_IF_ERROR(ApplyChange(writer, *change));
+    }
+    for (const auto& [name, value] : batch.facts) {
+      HOLDFAST_RETURN_IF_ERROR(WriteFact(writer, name, value));
+    }
+    return applied_moves ? WriteBounds(writer, after) : absl::OkStatus();
+  }));
+  bounds_ = after;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<EntryPtr>> SqliteStore::ReadLog(uint64_t first_seq, size_t records_max,
+                                                           size_t bytes_max) {
+  MutexLock lock(reader_mu_);
+  Connection& reader = *reader_;
+  std::vector<EntryPtr> entries;
+  HOLDFAST_RETURN_IF_ERROR(reader.ReadOneState([&]() -> absl::Status {
+    HOLDFAST_ASSIGN_OR_RETURN(const int64_t before_first,
+                              reader.ReadInt("SELECT before_first_seq FROM meta WHERE id = 1"));
+    LogBounds bounds;
+    bounds.before_first.seq = static_cast<uint64_t>(before_first);
+    HOLDFAST_RETURN_IF_ERROR(bounds.CheckRead(first_seq));
+    HOLDFAST_ASSIGN_OR_RETURN(entries, ReadEntries(reader, first_seq, records_max, bytes_max));
+    return absl::OkStatus();
+  }));
+  return entries;
+}
+
+absl::Status SqliteStore::CutAfter(uint64_t seq) {
+  MutexLock lock(writer_mu_);
+  HOLDFAST_RETURN_IF_ERROR(failure());
+  HOLDFAST_RETURN_IF_ERROR(bounds_.CheckCut(seq));
+  if (seq >= bounds_.last.seq) return absl::OkStatus();
+  Connection& writer = *writer_;
+  LogBounds after = bounds_;
+  after.last = bounds_.before_first;
+  if (seq > bounds_.before_first.seq) {
+    HOLDFAST_ASSIGN_OR_RETURN(after.last, ReadPoint(writer, seq));
+  }
+  const uint64_t last = bounds_.last.seq;
+  HOLDFAST_RETURN_IF_ERROR(Commit([&] { return DeleteEntries(writer, seq + 1, last); }));
+  bounds_ = after;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> SqliteStore::TrimStep(uint64_t seq) {
+  HOLDFAST_RETURN_IF_ERROR(failure());
+  HOLDFAST_RETURN_IF_ERROR(bounds_.CheckTrim(seq));
+  const uint64_t first = bounds_.first_seq();
+  if (seq < first) return true;
+  const uint64_t last = std::min(seq, first + kTrimStepRecords - 1);
+  Connection& writer = *writer_;
+  LogBounds after = bounds_;
+  HOLDFAST_ASSIGN_OR_RETURN(after.before_first, ReadPoint(writer, last));
+  HOLDFAST_RETURN_IF_ERROR(Commit([&]() -> absl::Status {
+    HOLDFAST_RETURN_IF_ERROR(DeleteEntries(writer, first, last));
+    return WriteBounds(writer, after);
+  }));
+  bounds_ = after;
+  return last == seq;
+}
+
+absl::Status SqliteStore::TrimUpTo(uint64_t seq) {
+  while (true) {
+    MutexLock lock(writer_mu_);  // One step; between two of them an append gets its turn.
+    HOLDFAST_ASSIGN_OR_RETURN(const bool done, TrimStep(seq));
+    if (done) return absl::OkStatus();
+  }
+}
+
+absl::Status SqliteStore::ReplaceBySnapshot(
+    const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,
+    const Epoch& last_epoch) {
+  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, LogBounds::OfSnapshot(applied, last_epoch));
+  MutexLock lock(writer_mu_);
+  Connection& writer = *writer_;
+  HOLDFAST_RETURN_IF_ERROR(Commit([&]() -> absl::Status {
+    HOLDFAST_RETURN_IF_ERROR(DeleteAllRows(writer));
+    HOLDFAST_RETURN_IF_ERROR(DeleteWholeLog(writer));
+    while (true) {
+      HOLDFAST_ASSIGN_OR_RETURN(const std::optional<v1::Row> row, next());
+      if (!row.has_value()) break;
+      HOLDFAST_RETURN_IF_ERROR(CheckRow(*row));
+      HOLDFAST_RETURN_IF_ERROR(InsertRow(writer, *row));
+    }
+    return WriteBounds(writer, after);
+  }));
+  bounds_ = after;
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::PutFact(const std::string& name, const std::string& value) {
+  MutexLock lock(writer_mu_);
+  Connection& writer = *writer_;
+  return Commit([&] { return WriteFact(writer, name, value); });
+}
+
+absl::StatusOr<std::optional<std::string>> SqliteStore::GetFact(const std::string& name) {
+  MutexLock lock(reader_mu_);
+  return ReadFact(*reader_, name);
+}
+
+}  // namespace holdfast::storage::sqlite

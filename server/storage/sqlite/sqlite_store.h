@@ -1,0 +1,79 @@
+#ifndef HOLDFAST_SERVER_STORAGE_SQLITE_SQLITE_STORE_H_
+#define HOLDFAST_SERVER_STORAGE_SQLITE_SQLITE_STORE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/base/file.h"
+#include "server/base/mutex.h"
+#include "server/storage/log_bounds.h"
+#include "server/storage/store.h"
+
+namespace holdfast::storage::sqlite {
+
+class Connection;
+class Checkpointer;
+
+// The store in one SQLite file: docs/formats/store.md. Commits with one fsync of the WAL; a thread
+// of its own checkpoints.
+//
+// Threading   As store.h says. Three connections: the writer's, the readers' (one at a time, in
+//             short transactions) and the checkpoint thread's.
+class SqliteStore : public Store {
+ public:
+  struct Options {
+    std::string path;
+    // Below this much free space on the file system writes are refused before anything is written:
+    // a full disk then costs no reopening.
+    uint64_t free_bytes_min = 64ull << 20;
+    uint64_t wal_truncate_above_bytes = 256ull << 20;
+    // Beyond this the writer itself makes room in the WAL, and refuses if it cannot.
+    uint64_t wal_bytes_max = 1024ull << 20;
+    // Larger files are opened without the check of their structure, which reads all of it.
+    uint64_t check_bytes_max = 256ull << 20;
+  };
+  // Creates the file when it is not there. Errors: database_file.h.
+  static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const Options& options);
+  ~SqliteStore() override;
+
+  absl::StatusOr<LoadResult> Load(const std::function<absl::Status(v1::Row&&)>& row) override;
+  absl::Status Append(const AppendBatch& batch) override;
+  absl::StatusOr<std::vector<EntryPtr>> ReadLog(uint64_t first_seq, size_t records_max,
+                                                size_t bytes_max) override;
+  absl::Status CutAfter(uint64_t seq) override;
+  absl::Status TrimUpTo(uint64_t seq) override;
+  absl::Status ReplaceBySnapshot(
+      const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,
+      const Epoch& last_epoch) override;
+  absl::Status PutFact(const std::string& name, const std::string& value) override;
+  absl::StatusOr<std::optional<std::string>> GetFact(const std::string& name) override;
+  absl::Status failure() const override;
+
+ private:
+  explicit SqliteStore(Options options);
+  absl::Status Start();
+
+  // One durable transaction. A failed commit poisons the store.
+  absl::Status Commit(const std::function<absl::Status()>& body)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+  absl::Status CheckRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+  void Poison(const absl::Status& cause);
+  // True when it trimmed up to `seq`.
+  absl::StatusOr<bool> TrimStep(uint64_t seq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+
+  const Options options_;
+  UniqueFd lock_;
+  mutable Mutex writer_mu_;
+  std::unique_ptr<Connection> writer_ ABSL_GUARDED_BY(writer_mu_);
+  LogBounds bounds_ ABSL_GUARDED_BY(writer_mu_);
+  Mutex reader_mu_;
+  std::unique_ptr<Connection> reader_ ABSL_GUARDED_BY(reader_mu_);
+  mutable Mutex failure_mu_;
+  absl::Status failure_ ABSL_GUARDED_BY(failure_mu_);
+  std::unique_ptr<Checkpointer> checkpointer_;  // set by Start, thread-safe from then on
+};
+
+}  // namespace holdfast::storage::sqlite
+
+#endif  // HOLDFAST_SERVER_STORAGE_SQLITE_SQLITE_STORE_H_
