@@ -1,0 +1,267 @@
+#include "replication/core/publisher.h"
+
+#include <gtest/gtest.h>
+
+#include "server/base/limits.h"
+#include "tests/unit/replication/core/core_testing.h"
+
+namespace holdfast::replication {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+constexpr MonoTime kNow{seconds(1000)};
+
+TestLog OurLog() { return TestLog().Add(E(1), 3).Add(E(2), 5).Add(E(4), 12); }  // ends at 20
+
+PrimaryLog Serving(const TestLog& log, const HelloInfo& hello) {
+  PrimaryLog out{.cluster_id = "c1",
+                 .epoch = E(4),
+                 .shape = log.shape(),
+                 .committed_seq = 18,
+                 .oldest_retained_seq = 1,
+                 .feature_level = 2,
+                 .serving = true,
+                 .digest_at_their_last = std::nullopt};
+  if (hello.last.seq <= log.last().seq) out.digest_at_their_last = log.at(hello.last.seq).digest;
+  return out;
+}
+
+HelloInfo HelloOf(const TestLog& log, uint64_t committed) {
+  return {.cluster_id = "c1",
+          .node_id = "b",
+          .protocol = kProtocol,
+          .feature_level = 2,
+          .granted = log.last().epoch,
+          .last = log.last(),
+          .committed_seq = committed,
+          .history = log.history};
+}
+
+HelloAnswerInfo JudgeOf(const HelloInfo& hello) {
+  return PublisherMachine::Judge(hello, Serving(OurLog(), hello));
+}
+
+TEST(HelloTest, GoesOnFromAPrefix) {
+  const HelloAnswerInfo answer = JudgeOf(HelloOf(TestLog().Add(E(1), 3).Add(E(2), 2), 4));
+  EXPECT_EQ(answer.verdict, HelloVerdict::kContinue) << answer.reason;
+  EXPECT_EQ(answer.epoch, E(4));
+  EXPECT_EQ(answer.committed_seq, 18u);
+  EXPECT_EQ(answer.history.back().first_seq, 9u);
+  EXPECT_EQ(JudgeOf(HelloOf(TestLog(), 0)).verdict, HelloVerdict::kContinue);
+  EXPECT_EQ(JudgeOf(HelloOf(OurLog(), 20)).verdict, HelloVerdict::kContinue);
+}
+
+TEST(HelloTest, CutsAPendingTailBackToTheFork) {
+  const HelloAnswerInfo answer = JudgeOf(HelloOf(TestLog().Add(E(1), 3).Add(E(2), 9), 8));
+  EXPECT_EQ(answer.verdict, HelloVerdict::kCut);
+  EXPECT_EQ(answer.cut_after_seq, 8u);
+}
+
+TEST(HelloTest, DoesNotCutWhatWasShown) {
+  const HelloAnswerInfo answer = JudgeOf(HelloOf(TestLog().Add(E(1), 3).Add(E(2), 9), 9));
+  EXPECT_EQ(answer.verdict, HelloVerdict::kSnapshot);
+  EXPECT_EQ(answer.reason, "diverged: shown up to 9 there, but the logs part after 8");
+}
+
+TEST(HelloTest, GivesASnapshotWhenTheNextEntryIsNotRetained) {
+  const HelloInfo hello = HelloOf(TestLog().Add(E(1), 3).Add(E(2), 2), 4);
+  PrimaryLog log = Serving(OurLog(), hello);
+  log.oldest_retained_seq = 6;
+  EXPECT_EQ(PublisherMachine::Judge(hello, log).verdict, HelloVerdict::kContinue);
+  log.oldest_retained_seq = 7;
+  EXPECT_EQ(PublisherMachine::Judge(hello, log).verdict, HelloVerdict::kSnapshot);
+}
+
+TEST(HelloTest, GivesASnapshotWhenTheSamePlaceHasOtherBytes) {
+  HelloInfo hello = HelloOf(TestLog().Add(E(1), 3).Add(E(2), 2), 4);
+  hello.last.digest[0] ^= 1;
+  EXPECT_EQ(JudgeOf(hello).verdict, HelloVerdict::kSnapshot);
+  HelloInfo at_head = HelloOf(OurLog(), 4);
+  at_head.last.digest[0] ^= 1;
+  EXPECT_EQ(JudgeOf(at_head).verdict, HelloVerdict::kSnapshot);
+}
+
+TEST(HelloTest, DoesNotGoOnBlindlyWhenItsOwnDigestIsUnknown) {
+  const HelloInfo hello = HelloOf(TestLog().Add(E(1), 3).Add(E(2), 2), 4);
+  PrimaryLog log = Serving(OurLog(), hello);
+  log.digest_at_their_last.reset();
+  EXPECT_EQ(PublisherMachine::Judge(hello, log).verdict, HelloVerdict::kSnapshot);
+}
+
+TEST(HelloTest, AdmitsAHigherEpochGrantedOrInTheLog) {
+  HelloInfo hello = HelloOf(TestLog().Add(E(1), 3), 3);
+  hello.granted = E(5, "c");
+  EXPECT_EQ(JudgeOf(hello).verdict, HelloVerdict::kHigherEpoch);
+  EXPECT_EQ(JudgeOf(HelloOf(TestLog().Add(E(1), 3).Add(E(6, "c"), 1), 3)).verdict,
+            HelloVerdict::kHigherEpoch);
+  PublisherMachine machine(kNow);
+  const PublisherEffects effects = machine.OnHello(hello, Serving(OurLog(), hello), kNow);
+  EXPECT_EQ(effects.higher_epoch, E(5, "c"));
+  EXPECT_EQ(effects.drop, DropReason::kRefused);
+  EXPECT_FALSE(effects.batch.has_value());
+}
+
+TEST(HelloTest, RefusesAnotherNodesEpochOfTheSameNumberAndTells) {
+  HelloInfo hello = HelloOf(TestLog().Add(E(1), 3), 3);
+  hello.granted = E(4, "c");
+  PublisherMachine machine(kNow);
+  const PublisherEffects effects = machine.OnHello(hello, Serving(OurLog(), hello), kNow);
+  EXPECT_EQ(effects.answer->verdict, HelloVerdict::kRefused);
+  EXPECT_EQ(effects.higher_epoch, E(4, "c"));
+}
+
+TEST(HelloTest, RefusesStrangersAndNonsense) {
+  const HelloInfo good = HelloOf(TestLog().Add(E(1), 3), 3);
+  std::vector<std::pair<std::string, HelloInfo>> cases(7, {"", good});
+  cases[0].first = "expected cluster c1, got c2", cases[0].second.cluster_id = "c2";
+  cases[1].first = "expected protocol 1, got 2", cases[1].second.protocol = 2;
+  cases[2].first = "upgrade required: expected feature level 2, got 1";
+  cases[2].second.feature_level = 1;
+  cases[3].first = "committed beyond the end of the log", cases[3].second.committed_seq = 4;
+  cases[4].first = "a log without a history", cases[4].second.history.clear();
+  cases[5].first = "the history ends in another epoch", cases[5].second.last.epoch = E(2);
+  cases[6].first = "the history goes beyond the log", cases[6].second.history[0].first_seq = 9;
+  for (const auto& [reason, hello] : cases) {
+    const HelloAnswerInfo answer = JudgeOf(hello);
+    EXPECT_EQ(answer.verdict, HelloVerdict::kRefused);
+    EXPECT_EQ(answer.reason, reason);
+  }
+  PrimaryLog stepped_down = Serving(OurLog(), good);
+  stepped_down.serving = false;
+  EXPECT_EQ(PublisherMachine::Judge(good, stepped_down).verdict, HelloVerdict::kRefused);
+}
+
+class StreamTest : public ::testing::Test {
+ protected:
+  StreamTest() {
+    const HelloInfo hello = HelloOf(TestLog().Add(E(1), 3).Add(E(2), 5), 8);
+    began_ = machine_.OnHello(hello, Serving(OurLog(), hello), kNow);
+  }
+  AckInfo Ack(uint64_t received, uint64_t durable, uint64_t applied, int64_t echo = 77) {
+    return {E(4), received, durable, applied, echo};
+  }
+  PublisherMachine machine_{kNow};
+  PublisherEffects began_;
+};
+
+TEST_F(StreamTest, SendsFromTheForkOneReadAtATime) {
+  EXPECT_EQ(began_.batch->from, 9u);
+  EXPECT_EQ(began_.batch->to_max, 20u);
+  EXPECT_FALSE(machine_.OnLogGrew(25).batch.has_value()) << "a read is under way";
+  const PublisherEffects next = machine_.OnBatchSent(9, 15, 1000);
+  EXPECT_EQ(next.batch->from, 16u);
+  EXPECT_EQ(next.batch->to_max, 25u);
+}
+
+TEST_F(StreamTest, SendsAtMostABatchAtOnce) {
+  machine_.OnBatchSent(9, 20, 1000);
+  const PublisherEffects next = machine_.OnLogGrew(5000);
+  EXPECT_EQ(next.batch->to_max, 20 + limits::kStreamBatchRecordsMax);
+  EXPECT_EQ(next.batch->bytes_max, limits::kStreamBatchBytesMax);
+}
+
+TEST_F(StreamTest, WaitsWhenTheWindowIsFullAndGoesOnWithTheAcknowledgement) {
+  machine_.OnLogGrew(100);
+  EXPECT_FALSE(machine_.OnBatchSent(9, 30, limits::kStreamWindowBytesMax).batch.has_value());
+  EXPECT_FALSE(machine_.OnLogGrew(200).batch.has_value());
+  EXPECT_FALSE(machine_.OnAck(Ack(29, 29, 8), kNow).batch.has_value());
+  EXPECT_EQ(machine_.OnAck(Ack(30, 29, 8), kNow).batch->from, 31u);
+  EXPECT_EQ(machine_.window_bytes(), 0u);
+}
+
+TEST_F(StreamTest, PassesAcknowledgementsOn) {
+  machine_.OnBatchSent(9, 20, 1000);
+  EXPECT_EQ(machine_.OnAck(Ack(18, 17, 16), kNow).acked, Ack(18, 17, 16));
+  EXPECT_TRUE(machine_.live());
+}
+
+TEST_F(StreamTest, DropsAFollowerThatAcknowledgesWhatWasNotSent) {
+  machine_.OnBatchSent(9, 15, 1000);
+  const PublisherEffects effects = machine_.OnAck(Ack(16, 15, 15), kNow);
+  EXPECT_EQ(effects.drop, DropReason::kBadAck);
+  EXPECT_FALSE(effects.acked.has_value());
+  EXPECT_FALSE(machine_.live());
+}
+
+TEST_F(StreamTest, DropsAFollowerWhoseAcknowledgementsGoBackOrAreOutOfOrder) {
+  machine_.OnBatchSent(9, 20, 1000);
+  machine_.OnAck(Ack(18, 17, 16), kNow);
+  for (const AckInfo& bad :
+       {Ack(17, 17, 16), Ack(18, 16, 16), Ack(18, 17, 15), Ack(18, 19, 16), Ack(18, 17, 18)}) {
+    PublisherMachine copy = machine_;
+    EXPECT_EQ(copy.OnAck(bad, kNow).drop, DropReason::kBadAck);
+  }
+}
+
+TEST_F(StreamTest, DropsAnotherEpochsAcknowledgementAndOneBeforeTheHello) {
+  AckInfo ack = Ack(8, 8, 8);
+  ack.epoch = E(2);
+  EXPECT_EQ(machine_.OnAck(ack, kNow).drop, DropReason::kOtherEpoch);
+  EXPECT_EQ(PublisherMachine(kNow).OnAck(Ack(0, 0, 0), kNow).drop, DropReason::kBeforeHello);
+}
+
+TEST_F(StreamTest, RefusesASecondHello) {
+  const HelloInfo hello = HelloOf(OurLog(), 8);
+  EXPECT_EQ(machine_.OnHello(hello, Serving(OurLog(), hello), kNow).drop, DropReason::kRefused);
+}
+
+TEST_F(StreamTest, PushesTheCommitPositionTheMomentItMoves) {
+  const PublisherEffects effects = machine_.OnCommitMoved(19);
+  ASSERT_TRUE(effects.heartbeat.has_value());
+  EXPECT_EQ(effects.heartbeat->committed_seq, 19u);
+  EXPECT_FALSE(machine_.OnCommitMoved(19).heartbeat.has_value());
+  EXPECT_FALSE(machine_.OnCommitMoved(5).heartbeat.has_value());
+}
+
+TEST_F(StreamTest, BeatsEachSecondAndEchoesTheNewestAcknowledgement) {
+  EXPECT_EQ(machine_.OnTick(kNow).heartbeat->echo_mono_ns, 0);
+  EXPECT_FALSE(machine_.OnTick(kNow + milliseconds(999)).heartbeat.has_value());
+  machine_.OnAck(Ack(8, 8, 8, 123), kNow);
+  EXPECT_EQ(machine_.OnTick(kNow + seconds(1)).heartbeat->echo_mono_ns, 123);
+}
+
+TEST_F(StreamTest, GoesStaleThenDown) {
+  machine_.OnAck(Ack(8, 8, 8), kNow);
+  EXPECT_EQ(machine_.state(), PeerState::kStreaming);
+  machine_.OnTick(kNow + milliseconds(3001));
+  EXPECT_EQ(machine_.state(), PeerState::kStale);
+  EXPECT_FALSE(machine_.live());
+  machine_.OnAck(Ack(8, 8, 8), kNow + seconds(4));
+  EXPECT_EQ(machine_.state(), PeerState::kStreaming);
+  EXPECT_EQ(machine_.OnTick(kNow + milliseconds(14001)).drop, DropReason::kSilent);
+  EXPECT_EQ(machine_.state(), PeerState::kDown);
+}
+
+TEST_F(StreamTest, AFollowerFarBehindCatchesUpFirst) {
+  machine_.OnLogGrew(1000);
+  machine_.OnAck(Ack(8, 8, 8), kNow);
+  EXPECT_EQ(machine_.state(), PeerState::kCatchup);
+  EXPECT_FALSE(machine_.live());
+}
+
+TEST_F(StreamTest, SendsNothingAfterTheStepDown) {
+  EXPECT_EQ(machine_.OnSteppedDown().drop, DropReason::kSteppedDown);
+  EXPECT_FALSE(machine_.OnBatchSent(9, 20, 10).batch.has_value());
+  EXPECT_FALSE(machine_.OnCommitMoved(20).heartbeat.has_value());
+  EXPECT_FALSE(machine_.OnAck(Ack(8, 8, 8), kNow).acked.has_value());
+}
+
+TEST(SnapshotTest, StreamsOnOnlyOnceTheFollowerHasItDurably) {
+  const HelloInfo hello = HelloOf(TestLog().Add(E(1), 3), 3);
+  PrimaryLog log = Serving(OurLog(), hello);
+  log.oldest_retained_seq = 10;
+  PublisherMachine machine(kNow);
+  const PublisherEffects effects = machine.OnHello(hello, log, kNow);
+  EXPECT_TRUE(effects.send_snapshot);
+  EXPECT_FALSE(effects.batch.has_value());
+  EXPECT_EQ(machine.state(), PeerState::kSnapshot);
+  EXPECT_FALSE(machine.OnAck({E(4), 0, 0, 0, 5}, kNow).acked.has_value()) << "a sign of life";
+  machine.OnSnapshotSent(18);
+  EXPECT_FALSE(machine.OnAck({E(4), 0, 0, 0, 6}, kNow).batch.has_value());
+  EXPECT_EQ(machine.OnAck({E(4), 18, 18, 18, 7}, kNow).batch->from, 19u);
+  EXPECT_EQ(machine.state(), PeerState::kStreaming);
+}
+
+}  // namespace
+}  // namespace holdfast::replication
