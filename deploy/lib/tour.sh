@@ -5,7 +5,7 @@ over_ssh() {
   local k=$1
   shift
   ssh -F none -p "$(port "$k" ssh)" -i "$dir/demo/id_ed25519" -o IdentitiesOnly=yes -o BatchMode=yes \
-    -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$dir/known_hosts" -o GlobalKnownHostsFile=none \
+    -o StrictHostKeyChecking=yes -o UserKnownHostsFile="\"$dir/known_hosts\"" -o GlobalKnownHostsFile=none \
     -o ConnectTimeout=5 "$demo_user@127.0.0.1" "$@"
 }
 
