@@ -1,0 +1,129 @@
+#ifndef HOLDFAST_SERVER_AUDIT_JOURNAL_H_
+#define HOLDFAST_SERVER_AUDIT_JOURNAL_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "holdfast/v1/audit.pb.h"
+#include "server/audit/journal_report.h"
+#include "server/base/clock.h"
+#include "server/base/mutex.h"
+#include "server/crypto/hash.h"
+
+namespace holdfast::audit {
+
+class JournalFolder;
+
+struct JournalOptions {
+  std::string path;  // a folder of its own; made when it is not there
+  std::string node_id;
+  uint64_t bytes_max = 1024ull << 20;  // of all segments; beyond it appends are refused
+  uint64_t segment_bytes = 4ull << 20;
+  size_t pending_max = 16384;  // records that wait for the disk; beyond it appends are refused
+};
+
+// One record, serialized. Larger ones are INVALID_ARGUMENT.
+inline constexpr size_t kJournalRecordBytesMax = 32 * 1024;
+// A segment holds at least a record of that size.
+inline constexpr uint64_t kSegmentBytesMin = 64 * 1024;
+inline constexpr size_t kJournalGroupBytesMax = 1024 * 1024;  // of one write and fdatasync
+
+// How full it is. Readiness goes by used_share and cannot_grow.
+struct JournalRoom {
+  uint64_t bytes_used = 0;  // by segments that hold records
+  uint64_t bytes_max = 0;
+  uint64_t bytes_ready = 0;   // allocated, not yet used: they take records on a full disk, too
+  absl::Status cannot_grow;   // why the next segment could not be made at the last try
+  double used_share() const;  // 0 to 1
+};
+
+// The audit journal of this node: docs/formats/journal.md.
+//
+// Relies on   A file system on which allocated blocks can be overwritten when it is full (ext4,
+//             xfs; not btrfs or zfs).
+// Invariants  1. Numbers are contiguous from 1; only retention takes records away, the oldest
+// first.
+//             2. `durable` hears OK only after the record is on disk, with everything before it.
+//             3. Each record is chained by HMAC to the one before it.
+//             4. The next segment is allocated before the current one is full, so at least
+//                segment_bytes of records go on after the disk is full.
+// Threading   Thread-safe. One thread of its own writes; whoever waits meanwhile shares one
+//             fdatasync.
+// Ownership   Owns the folder at `path`, which it locks.
+// Failure     Refusals AUDIT_UNAVAILABLE (no room, or closed for good by a failed write) and
+//             OVERLOADED. After a failed write or fdatasync nothing more is written until the node
+//             starts again: the kernel may have dropped the page.
+class Journal {
+ public:
+  // Creates the first segment, or goes on after the last whole record: what a crash tore was never
+  // acknowledged and is cut off. DATA_LOSS, naming the number, when a record is damaged that was
+  // durable before a later one was written; FAILED_PRECONDITION when the folder is in use, or of
+  // another node or a newer format. `clock` outlives the journal.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(const JournalOptions& options,
+                                                       crypto::Mac mac, const Clock& clock);
+  ~Journal();  // what was appended is written first
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  // number, node_id and wall_ms are filled in. `durable` is called exactly once: on the writer
+  // thread, or before Append returns when the record is refused at once. It must be quick and must
+  // not call AppendAndWait.
+  void Append(v1::AuditRecord record, std::function<void(absl::Status)> durable);
+  absl::Status AppendAndWait(v1::AuditRecord record);
+
+  // Durable records from `first_number` on: at most `records_max`, and no more than `bytes_max` of
+  // them except that one always fits. Empty beyond head. OUT_OF_RANGE, naming the oldest, below it.
+  // DATA_LOSS naming the number of the first record that does not verify.
+  absl::StatusOr<v1::AuditRecords> Read(uint64_t first_number, size_t records_max,
+                                        size_t bytes_max) const;
+
+  uint64_t head() const;    // newest durable number, 0 when there is none
+  uint64_t oldest() const;  // oldest kept number, head() + 1 when none is kept
+  JournalRoom room() const;
+  // OK, or why it is closed for good.
+  absl::Status failure() const;
+
+  // Reads all of it, up to head().
+  absl::StatusOr<JournalReport> Verify() const;
+
+  // Retention: removes the oldest segments whose records were all written before `before`. Never
+  // the one that is written to. The number of records that went.
+  absl::StatusOr<uint64_t> TrimOlderThan(WallTime before);
+
+ private:
+  struct Pending {
+    v1::AuditRecord record;
+    std::function<void(absl::Status)> durable;
+  };
+  Journal(const JournalOptions& options, const Clock& clock, std::unique_ptr<JournalFolder> folder);
+
+  void Run();
+  // The next group to write, empty when it is time to end.
+  std::deque<Pending> NextGroup();
+  void WriteGroup(std::deque<Pending> group);
+  void Close(const absl::Status& cause);
+
+  const JournalOptions options_;
+  const Clock& clock_;
+  const std::unique_ptr<JournalFolder> folder_;
+
+  mutable Mutex mu_;
+  CondVar work_;
+  std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);
+  std::thread writer_;
+};
+
+}  // namespace holdfast::audit
+
+#endif  // HOLDFAST_SERVER_AUDIT_JOURNAL_H_
