@@ -34,7 +34,7 @@ CommitRule::CommitRule(CommitStart start)
     HOLDFAST_CHECK(setting.seq < start_seq_ && setting.seq > committed_);
     start_k_ = std::max(start_k_, setting.k);
   }
-  for (const std::string& voter : start.voters) followers_[voter] = {};
+  for (const std::string& voter : start.voters) followers_[voter].votes = true;
 }
 
 uint64_t CommitRule::OnOwnDurable(uint64_t seq) {
@@ -61,23 +61,33 @@ uint64_t CommitRule::OnSettingAppended(const KSetting& setting) {
   return committed_;
 }
 
+uint64_t CommitRule::OnVoter(const std::string& node_id, bool votes) {
+  Follower& follower = followers_[node_id];
+  follower.votes = votes;
+  if (!votes && !follower.connected) followers_.erase(node_id);
+  return Advance();
+}
+
 void CommitRule::OnConnected(const std::string& node_id) {
-  const auto it = followers_.find(node_id);
-  if (it == followers_.end()) return;  // Does not vote.
-  it->second = Follower{.connected = true, .acked = false, .ack = {}};
+  Follower& follower = followers_[node_id];
+  follower = Follower{.votes = follower.votes, .connected = true, .acked = false, .ack = {}};
 }
 
 void CommitRule::OnDisconnected(const std::string& node_id) {
   const auto it = followers_.find(node_id);
-  if (it != followers_.end()) it->second.connected = false;
+  if (it == followers_.end()) return;
+  it->second.connected = false;
+  if (!it->second.votes) followers_.erase(it);
 }
 
 uint64_t CommitRule::DurableOn(uint32_t k) const {
   if (k == 0) return own_durable_;
-  if (followers_.size() < k) return 0;
   std::vector<uint64_t> durable;
   durable.reserve(followers_.size());
-  for (const auto& [id, follower] : followers_) durable.push_back(follower.ack.durable_seq);
+  for (const auto& [id, follower] : followers_) {
+    if (follower.votes) durable.push_back(follower.ack.durable_seq);
+  }
+  if (durable.size() < k) return 0;
   std::sort(durable.begin(), durable.end(), std::greater<>());
   return std::min(own_durable_, durable[k - 1]);
 }
@@ -108,15 +118,15 @@ bool CommitRule::Answerable(Level level, uint32_t level_k, uint64_t seq) const {
     const uint64_t reached = level == Level::kReceived  ? follower.ack.received_seq
                              : level == Level::kDurable ? follower.ack.durable_seq
                                                         : follower.ack.applied_seq;
-    if (reached >= seq) ++count;
+    if (follower.votes && reached >= seq) ++count;
   }
   return count >= level_k;
 }
 
 uint32_t CommitRule::connected() const {
-  return static_cast<uint32_t>(
-      std::count_if(followers_.begin(), followers_.end(),
-                    [](const auto& f) { return f.second.connected && f.second.acked; }));
+  return static_cast<uint32_t>(std::count_if(
+      followers_.begin(), followers_.end(),
+      [](const auto& f) { return f.second.votes && f.second.connected && f.second.acked; }));
 }
 
 bool CommitRule::ConnectedEnough(uint32_t k) const { return connected() >= k; }

@@ -48,6 +48,9 @@ class CommitRule {
   uint64_t OnOwnDurable(uint64_t seq);
   uint64_t OnAck(const std::string& node_id, const AckInfo& ack);  // other epochs do not count
   uint64_t OnSettingAppended(const KSetting& setting);
+  // A member row committed: this member votes from now on, or does not any more. A stream that it
+  // has counts at once, with what it acknowledged before it had a vote.
+  uint64_t OnVoter(const std::string& node_id, bool votes);
 
   // A new stream of a follower: what it acknowledged in an earlier one is forgotten, for its disk
   // may be another one. It counts as connected from its first acknowledgement on.
@@ -65,6 +68,7 @@ class CommitRule {
 
  private:
   struct Follower {
+    bool votes = false;
     bool connected = false;
     bool acked = false;
     AckInfo ack;
@@ -79,7 +83,7 @@ class CommitRule {
   uint32_t start_k_ = 0;
   std::deque<KSetting> pending_;
   uint64_t own_durable_ = 0;
-  std::map<std::string, Follower> followers_;
+  std::map<std::string, Follower> followers_;  // voters, and whoever has a stream
 };
 
 }  // namespace holdfast::replication

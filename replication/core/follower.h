@@ -82,6 +82,9 @@ class FollowerMachine {
   bool streaming() const { return phase_ == Phase::kStream; }
   const std::optional<std::string>& primary() const { return target_; }
   const Epoch& epoch() const { return epoch_; }
+  // The newest kHelloHistoryMax of the primary's epochs, oldest first, as its accepted answer told
+  // them: what a snapshot's log has for a history (HistoryUpTo). Empty before the first answer.
+  const std::vector<EpochStart>& answer_history() const { return answer_.history; }
   // Seconds since this node sent what the newest heartbeat answers.
   std::optional<double> LinkAgeSeconds(MonoTime now) const;
   // Age of the newest state of the primary that is fully applied here.

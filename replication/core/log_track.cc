@@ -220,6 +220,11 @@ uint64_t LogTrack::MoveCommitted() {
   return committed_.seq;
 }
 
+uint64_t LogTrack::CommittedOnceDurable(uint64_t seq) const {
+  const uint64_t durable = std::max(durable_, std::min(seq, head_.seq));
+  return std::max(committed_.seq, std::min(told_committed_, durable));
+}
+
 void LogTrack::OnApplied(uint64_t seq) {
   HOLDFAST_CHECK(applied_ <= seq && seq <= committed_.seq);
   applied_ = seq;

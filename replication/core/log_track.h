@@ -95,6 +95,9 @@ class LogTrack {
   // counts as far as this log is durable. An older word changes nothing.
   uint64_t OnCommitted(uint64_t seq);
   void OnApplied(uint64_t seq);
+  // What committed() would become if everything up to `seq` were durable: so that one store
+  // transaction can hold the entries and the position they move.
+  uint64_t CommittedOnceDurable(uint64_t seq) const;
 
   uint64_t head_seq() const { return head_.seq; }
   const EntryMeta& head() const { return head_; }

@@ -150,5 +150,32 @@ TEST(CommitRuleTest, AFollowerCountsAsConnectedFromItsFirstAcknowledgementToItsE
   EXPECT_FALSE(rule.ConnectedEnough());
 }
 
+TEST(CommitRuleTest, AMemberCountsFromTheMomentThatItVotes) {
+  CommitRule rule(Start(1));
+  rule.OnOwnDurable(20);
+  rule.OnConnected("d");
+  EXPECT_EQ(rule.OnAck("d", Durable(15)), 8u);
+  EXPECT_FALSE(rule.Answerable(Level::kReceived, 1, 8));
+  EXPECT_FALSE(rule.ConnectedEnough());
+  EXPECT_EQ(rule.OnVoter("d", true), 15u);
+  EXPECT_TRUE(rule.ConnectedEnough());
+  EXPECT_TRUE(rule.Answerable(Level::kReceived, 1, 15));
+}
+
+TEST(CommitRuleTest, AMemberThatVotesNoMoreCountsNoMoreAndTakesNothingBack) {
+  CommitRule rule(Start(2));
+  rule.OnOwnDurable(20);
+  for (const char* id : {"b", "c"}) {
+    rule.OnConnected(id);
+    rule.OnAck(id, Durable(14));
+  }
+  ASSERT_EQ(rule.committed_seq(), 14u);
+  EXPECT_EQ(rule.OnVoter("c", false), 14u);
+  EXPECT_EQ(rule.connected(), 1u);
+  rule.OnAck("b", Durable(20));
+  EXPECT_EQ(rule.OnAck("c", Durable(20)), 14u);
+  EXPECT_EQ(rule.OnVoter("c", true), 20u) << "its stream was known all the time";
+}
+
 }  // namespace
 }  // namespace holdfast::replication

@@ -54,6 +54,18 @@ TEST(FollowerTest, FollowsFromWhereThePrimarysEpochBegan) {
   EXPECT_TRUE(effects.send_ack);
 }
 
+TEST(FollowerTest, KeepsTheHistoryOfTheAnswerThatItAccepted) {
+  FollowerMachine m = AtHello();
+  EXPECT_TRUE(m.answer_history().empty());
+  const HelloAnswerInfo answer = Answer(HelloVerdict::kSnapshot, E(3));
+  m.OnHelloAnswer(answer, kNow);
+  EXPECT_EQ(m.answer_history(), answer.history);
+  HelloAnswerInfo refused = Answer(HelloVerdict::kContinue, E(2));
+  FollowerMachine other = AtHello();
+  other.OnHelloAnswer(refused, kNow);
+  EXPECT_TRUE(other.answer_history().empty());
+}
+
 TEST(FollowerTest, PersistsAHigherEpochBeforeItAcknowledgesAnything) {
   FollowerMachine m = AtHello();
   const FollowerEffects first = m.OnHelloAnswer(Answer(HelloVerdict::kContinue, E(4, "b")), kNow);

@@ -122,6 +122,19 @@ TEST_F(FollowingTest, CommitsNoFurtherThanItIsDurable) {
   EXPECT_EQ(track_.committed(), log_.at(8));
 }
 
+TEST_F(FollowingTest, TellsBeforehandWhatADurableAppendWillCommit) {
+  Send(4, 9);
+  track_.OnCommitted(7);
+  EXPECT_EQ(track_.CommittedOnceDurable(2), 3u);
+  EXPECT_EQ(track_.CommittedOnceDurable(6), 6u);
+  EXPECT_EQ(track_.CommittedOnceDurable(9), 7u);
+  EXPECT_EQ(track_.committed_seq(), 3u) << "asking moves nothing";
+  track_.OnCommitted(30);
+  EXPECT_EQ(track_.CommittedOnceDurable(40), 9u) << "not beyond the head";
+  EXPECT_EQ(track_.OnDurable(6), 6u);
+  EXPECT_EQ(track_.CommittedOnceDurable(5), 6u);
+}
+
 TEST_F(FollowingTest, DoesNotGoBackOnAnOlderWord) {
   Send(4, 9);
   track_.OnDurable(9);
@@ -134,6 +147,7 @@ TEST_F(FollowingTest, ShowsNothingOfAnOlderEpochBeforeTheNewStartRecordIsCommitt
   LogTrack track(LogStart{log.at(3), {log.at(4), log.at(5), log.at(6)}, {log.history[0]}});
   track.Follow(E(2), 7);
   EXPECT_EQ(track.OnCommitted(6), 3u);
+  EXPECT_EQ(track.CommittedOnceDurable(6), 3u);
   track.OnBatch(log.Batch(E(2), 7, 8));
   track.OnDurable(8);
   EXPECT_EQ(track.OnCommitted(6), 3u);
