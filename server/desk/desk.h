@@ -18,23 +18,11 @@
 #include "server/base/operation_class.h"
 #include "server/base/position.h"
 #include "server/base/secret_bytes.h"
+#include "server/desk/caller.h"
 #include "server/vault/plan.h"
 #include "server/vault/state_reader.h"
 
 namespace holdfast::desk {
-
-// Somebody who has logged in. Says who it was at login: rights are read from the state each time.
-struct Caller {
-  uint64_t user_id = 0;
-  std::string user_name;
-  uint64_t organization_id = 0;
-  std::string source;      // address of the client
-  std::string via;         // "REST", "SSH", "LOCAL"
-  std::string credential;  // "token:7" or the key's fingerprint, for the audit
-  uint64_t token_id = 0;   // by which it logged in; 0: by a key
-  uint64_t key_id = 0;
-};
-using CallerPtr = std::shared_ptr<const Caller>;
 
 // What this node is at the moment, for headers and refusals.
 struct NodeFacts {
