@@ -1,0 +1,266 @@
+#ifndef HOLDFAST_REPLICATION_LEDGER_LEDGER_H_
+#define HOLDFAST_REPLICATION_LEDGER_LEDGER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "replication/core/commit_rule.h"
+#include "replication/core/log_track.h"
+#include "replication/ledger/committed_file.h"
+#include "replication/ledger/entry_ring.h"
+#include "replication/ledger/log_window.h"
+#include "server/base/clock.h"
+#include "server/base/mutex.h"
+#include "server/crypto/key_ring.h"
+#include "server/storage/store.h"
+#include "server/vault/pending_state.h"
+#include "server/vault/plan.h"
+#include "server/vault/state.h"
+
+namespace holdfast::replication {
+
+// How far the log of this node is.
+struct LedgerProgress {
+  uint64_t head_seq = 0;  // appended; on the primary perhaps not durable yet
+  uint64_t durable_seq = 0;
+  uint64_t committed_seq = 0;  // shown
+  Position shown;
+  bool leading = false;
+  bool epoch_start_committed = false;  // of the epoch that it leads
+  absl::Status failure;                // not OK: closed, reads go on
+};
+
+struct WriteResult {
+  vault::Planned planned;  // without its changes
+  Position position;
+};
+using WriteDone = std::function<void(absl::StatusOr<WriteResult>)>;
+
+// A batch of the stream, its entries verified and parsed (CheckEntries).
+struct ForeignBatch {
+  BatchInfo info;
+  std::vector<WindowItem> items;  // one for each of info.entries
+};
+struct ForeignOutcome {
+  std::optional<BatchRefusal> refusal;
+  std::string detail;
+  absl::Status failure;  // of this node's own disk: the ledger is closed
+};
+
+// What a voter tells with a grant.
+struct HeldLog {
+  EntryMeta last;  // durable
+  uint32_t setting_k = 0;
+  std::vector<uint32_t> pending_k;
+};
+
+// What a snapshot holds beside its rows.
+struct SnapshotPoint {
+  Epoch last_epoch;
+  uint64_t seq = 0;
+  Digest digest{};
+  Digest state_digest{};
+  uint64_t rows = 0;
+  std::vector<EpochStart> history;  // up to seq, oldest first
+};
+
+// The one place where a write becomes durable, committed and visible, on the primary and on the
+// secondaries alike.
+//
+// Room        replication/ledger.
+// Promises    1. One writer thread: what waits while a batch is in its fsync is the next batch.
+//             2. A record is shown, and answered, only when it is committed, and that position is
+//             on
+//                this disk; shown never goes back.
+//             3. Readers see committed rows only; planning sees everything appended.
+//             4. Rows of committed records are in the store not later than with the next batch.
+//             5. A failed append or fsync closes the ledger: whoever waits for an appended record
+//                hears OUTCOME_UNKNOWN, later writes LEDGER_CLOSED; reads go on.
+// Relies on   A store of its own (storage/store.h).
+// Threading   Thread-safe. Callbacks run on the writer thread: they must not block or call back
+// into
+//             a method that says "waits".
+// Ownership   Borrows store, keys and clock, which must outlive it. Owns the state.
+class Ledger {
+ public:
+  struct Options {
+    std::string node_id;
+    std::string committed_path;  // the file of the committed position
+    size_t ring_bytes = limits::kEntryRingBytesMax;
+    std::chrono::milliseconds commit_wait_max = limits::kCommitWaitMax;
+  };
+  // Loads rows and log, and proves them: the state digest of the rows, chain and MAC of each entry.
+  // DATA_LOSS: what is in the store is not what this cluster has written, or less than was shown.
+  static absl::StatusOr<std::unique_ptr<Ledger>> Open(Options options, storage::Store& store,
+                                                      crypto::KeyRing& keys, const Clock& clock);
+  ~Ledger();  // Close
+
+  // Ends the writer thread; what waits is answered. Rows that are owed are written.
+  void Close();
+
+  // ---- Reading, on any thread. `read` runs under the reader lock: keep it short.
+  void Read(absl::FunctionRef<void(const vault::StateReader&, Position shown)> read) const;
+  LedgerProgress progress() const;
+  LogShape Shape() const;  // of everything appended
+  LogShape DurableShape() const;
+  HeldLog Settings() const;
+  // Called on the writer thread whenever progress() moved, and when the ledger closes.
+  uint64_t Subscribe(std::function<void()> moved);
+  // Waits until a call of it that is under way has returned.
+  void Unsubscribe(uint64_t id);
+
+  // ---- As primary.
+  // Appends the epoch-start record; waits until it is durable here. Epoch must be claimed and on
+  // disk. It is committed later: see progress().
+  absl::Status StartEpoch(const Epoch& epoch);
+  // Ends leading: waiting writes are answered OUTCOME_UNKNOWN, queued ones NOT_PRIMARY. Waits.
+  void StepDown();
+  // Refusals of the vault, NOT_PRIMARY, NOT_ENOUGH_SECONDARIES, OVERLOADED, LEDGER_CLOSED: nothing
+  // was written. OUTCOME_UNKNOWN: see there.
+  void Submit(vault::Command command, WriteDone done);
+  void OnConnected(const std::string& node_id);
+  void OnAck(const std::string& node_id, const AckInfo& ack);
+  void OnDisconnected(const std::string& node_id);
+  bool ConnectedEnough() const;  // false: policy block refuses writes
+
+  // ---- As secondary. All wait for the writer thread.
+  void Follow(const Epoch& epoch, uint64_t epoch_first_seq);
+  void Unfollow();
+  // Durable on return, as far as there is no refusal.
+  ForeignOutcome AppendForeign(const ForeignBatch& batch);
+  void CommitForeign(uint64_t committed_seq);
+  absl::Status CutAfter(uint64_t seq);
+  // Unfollow, and what the log was at that moment: from then on nothing of an older epoch comes in.
+  HeldLog HoldAppends();
+  // Replaces everything. `next` gives the rows until nullopt; the old state is served meanwhile.
+  // DATA_LOSS, and nothing changed, when the rows do not give the state digest.
+  absl::Status ReplaceBySnapshot(
+      const SnapshotPoint& point,
+      const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next);
+
+  // ---- For streams and snapshots, on any thread.
+  // Entries from `first_seq` on, also those not durable yet. OUT_OF_RANGE when trimmed away.
+  absl::StatusOr<std::vector<EntryPtr>> ReadLog(uint64_t first_seq, size_t records_max,
+                                                size_t bytes_max);
+  // nullopt when not retained.
+  std::optional<Digest> DigestAt(uint64_t seq);
+  uint64_t oldest_seq() const;
+  // All rows at one committed position. Writers wait while it runs.
+  absl::StatusOr<SnapshotPoint> CopyRows(absl::FunctionRef<absl::Status(const v1::Row&)> row) const;
+  // Keeps at least the newest `records` entries.
+  absl::Status Trim(uint64_t records);
+
+ private:
+  struct Waiting {
+    vault::Command command;
+    WriteDone done;
+  };
+  struct Answer {  // of an appended record
+    uint64_t seq = 0;
+    Level level = Level::kLocal;
+    uint32_t level_k = 0;
+    MonoTime deadline;
+    WriteResult result;
+    WriteDone done;
+  };
+  struct Setting {
+    Level level = Level::kLocal;
+    uint32_t level_k = 0;
+    uint32_t k = 0;  // of the commit rule
+    bool block = true;
+  };
+
+  Ledger(Options options, storage::Store& store, crypto::KeyRing& keys, const Clock& clock,
+         CommittedFile committed_file);
+
+  // ---- open_ledger.cc
+  absl::Status Load();
+  absl::Status LoadRows(storage::LoadResult& loaded);
+  absl::Status LoadLog(const storage::LoadResult& loaded, uint64_t committed_seq);
+  absl::Status StartTrack(const storage::LoadResult& loaded, uint64_t committed_seq);
+
+  // ---- ledger.cc: the writer thread
+  void Run();
+  bool NextWork(std::vector<std::function<void()>>& tasks, std::vector<Waiting>& writes);
+  bool RunOnWriter(const std::function<void()>& task) const;
+  void CloseWith(const absl::Status& why);
+  void Moved();
+
+  // ---- ledger_write.cc
+  void WriteBatch(std::vector<Waiting> writes);
+  absl::Status MayWrite(const Setting& setting) const;
+  absl::StatusOr<vault::Planned> PlanAndPush(const vault::Command& command);
+  absl::Status PushRecord(v1::Record record);
+  absl::Status AppendPushed(size_t count, std::optional<EpochStart> epoch_start);
+  void ExpireAnswers();
+  void AnswerReady();
+  void FailAnswers(const absl::Status& why);
+
+  // ---- ledger_commit.cc
+  absl::Status StoreAppend(const std::vector<EntryPtr>& entries, uint64_t commits,
+                           const std::vector<EpochStart>& history);
+  void AdvanceCommit();
+  absl::Status Show(uint64_t seq);
+  absl::Status ApplyToState(const WindowItem& item);
+  Setting CommittedSetting() const;
+  std::vector<std::string> Voters() const;
+  void AfterCommitted(const WindowItem& item);
+
+  // ---- ledger_follow.cc
+  ForeignOutcome AppendForeignNow(const ForeignBatch& batch);
+  absl::Status CutNow(uint64_t seq);
+  HeldLog SettingsNow() const;
+
+  const Options options_;
+  storage::Store& store_;
+  crypto::KeyRing& keys_;
+  const Clock& clock_;
+
+  // The writer thread's own.
+  CommittedFile committed_file_;
+  LogWindow window_;  // (rows in the store, head]
+  std::unique_ptr<vault::PendingState> pending_;
+  std::deque<Answer> answers_;
+  Setting setting_;
+
+  EntryRing ring_;
+
+  mutable SharedMutex state_mu_;
+  std::unique_ptr<vault::State> state_ ABSL_GUARDED_BY(state_mu_);
+  EntryMeta shown_ ABSL_GUARDED_BY(state_mu_);
+  Digest shown_state_digest_ ABSL_GUARDED_BY(state_mu_){};
+
+  mutable Mutex mu_;
+  mutable CondVar wake_;
+  std::unique_ptr<LogTrack> track_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<CommitRule> rule_ ABSL_GUARDED_BY(mu_);  // null: not leading
+  Epoch leading_epoch_ ABSL_GUARDED_BY(mu_);
+  uint64_t epoch_start_seq_ ABSL_GUARDED_BY(mu_) = 0;
+  std::deque<Waiting> queue_ ABSL_GUARDED_BY(mu_);
+  mutable std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);
+  bool acked_ ABSL_GUARDED_BY(mu_) = false;
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  uint64_t oldest_seq_ ABSL_GUARDED_BY(mu_) = 1;
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);
+
+  Mutex subscribers_mu_;
+  uint64_t next_subscriber_ ABSL_GUARDED_BY(subscribers_mu_) = 1;
+  std::map<uint64_t, std::function<void()>> subscribers_ ABSL_GUARDED_BY(subscribers_mu_);
+
+  std::thread writer_;
+};
+
+}  // namespace holdfast::replication
+
+#endif  // HOLDFAST_REPLICATION_LEDGER_LEDGER_H_

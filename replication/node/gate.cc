@@ -1,0 +1,37 @@
+#include "replication/node/gate.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "server/vault/refusal.h"
+
+namespace holdfast::replication {
+
+void Gate::Set(NodeView view) {
+  WriterLock lock(mu_);
+  view_ = std::move(view);
+}
+
+NodeView Gate::view() const {
+  ReaderLock lock(mu_);
+  return view_;
+}
+
+absl::Status Gate::Admit(OperationClass op_class) const {
+  ReaderLock lock(mu_);
+  if (op_class == OperationClass::kNode) return absl::OkStatus();
+  if (!view_.can_read) {
+    return vault::Refuse(vault::Refusal::kNotServing,
+                         fmt::format("this node cannot answer: {}", view_.why_not));
+  }
+  if (op_class == OperationClass::kPrimaryOnly && !view_.primary) {
+    return vault::Refuse(
+        vault::Refusal::kNotPrimary,
+        fmt::format("write operations are not permitted on a secondary; primary: {}",
+                    view_.primary_rest_url.empty() ? "unknown" : view_.primary_rest_url));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace holdfast::replication
