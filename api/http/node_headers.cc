@@ -1,0 +1,130 @@
+#include "api/http/node_headers.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "server/base/status_macros.h"
+#include "server/vault/refusal.h"
+
+namespace holdfast::http {
+namespace {
+
+constexpr std::string_view kNode = "X-Holdfast-Node";
+constexpr std::string_view kRole = "X-Holdfast-Role";
+constexpr std::string_view kPosition = "X-Holdfast-Position";
+constexpr std::string_view kAge = "X-Holdfast-Age-Ms";
+constexpr std::string_view kPrimary = "X-Holdfast-Primary";
+constexpr std::string_view kWait = "X-Holdfast-Wait-Ms";
+constexpr std::string_view kAgeMax = "X-Holdfast-Max-Age";
+
+constexpr std::chrono::milliseconds kWaitMax{5000};
+constexpr uint32_t kNumberMax = 1'000'000'000;  // seconds or milliseconds; nobody means more
+
+absl::Status BadHeader(std::string_view name, std::string_view expected) {
+  return vault::Refuse(vault::Refusal::kInvalidInput,
+                       std::string(name) + " must be " + std::string(expected));
+}
+
+absl::StatusOr<std::optional<uint32_t>> NumberOf(const Request& request, std::string_view name) {
+  const std::string* text = request.Header(name);
+  if (text == nullptr) return std::optional<uint32_t>();
+  uint32_t number = 0;
+  const char* end = text->data() + text->size();
+  const auto [stop, error] = std::from_chars(text->data(), end, number);
+  if (error != std::errc() || stop != end || number > kNumberMax) {
+    return BadHeader(name, "a whole number up to " + std::to_string(kNumberMax));
+  }
+  return std::optional<uint32_t>(number);
+}
+
+}  // namespace
+
+absl::StatusOr<desk::ReadDemand> ReadDemandOf(const Request& request) {
+  desk::ReadDemand demand;
+  if (const std::string* text = request.Header(kPosition); text != nullptr) {
+    demand.position = ParsePosition(*text);
+    if (!demand.position.has_value()) return BadHeader(kPosition, "<epoch>.<seq>");
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<uint32_t> wait, NumberOf(request, kWait));
+  if (wait.has_value()) demand.wait = std::min(std::chrono::milliseconds{*wait}, kWaitMax);
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<uint32_t> age, NumberOf(request, kAgeMax));
+  if (age.has_value()) demand.age_max = std::chrono::seconds{*age};
+  return demand;
+}
+
+void AddNodeHeaders(const desk::NodeFacts& facts, Response& response) {
+  response.headers.Set(kNode, facts.node_id);
+  response.headers.Set(kRole, facts.primary ? "primary" : "secondary");
+  if (!response.headers.Has(kPosition)) SetPosition(facts.position, response);
+  if (facts.age.has_value()) response.headers.Set(kAge, std::to_string(facts.age->count()));
+}
+
+void AddPrimaryHeaders(const desk::NodeFacts& facts, Response& response) {
+  if (!facts.primary_rest_url.empty()) response.headers.Set(kPrimary, facts.primary_rest_url);
+  if (!facts.primary_up) response.headers.Set("Retry-After", "1");
+}
+
+void SetPosition(const Position& position, Response& response) {
+  response.headers.Set(kPosition, ToText(position));
+}
+
+namespace {
+
+struct Door {
+  desk::Desk& desk;
+  FindToken find_token;
+  Refuse refuse;
+  CallerHandler handler;
+};
+
+void Send(const desk::NodeFacts& facts, bool authenticated, const Respond& respond,
+          Response response) {
+  response.authenticated = authenticated;
+  AddNodeHeaders(facts, response);
+  respond(std::move(response));
+}
+
+void Enter(const std::shared_ptr<const Door>& door, std::shared_ptr<Request> request,
+           Respond respond) {
+  // The desk refuses an empty token too, and records the attempt.
+  absl::StatusOr<desk::CallerPtr> caller =
+      door->desk.AuthenticateToken(door->find_token(*request), request->client);
+  if (!caller.ok()) {
+    Send(door->desk.Facts(), false, respond, door->refuse(caller.status()));
+    return;
+  }
+  const absl::StatusOr<desk::ReadDemand> demand = ReadDemandOf(*request);
+  if (!demand.ok()) {
+    Send(door->desk.Facts(), true, respond, door->refuse(demand.status()));
+    return;
+  }
+  auto then = [door, caller = *std::move(caller), request = std::move(request),
+               respond = std::move(respond)](absl::Status met) mutable {
+    desk::NodeFacts facts = door->desk.Facts();
+    if (!met.ok()) {
+      Send(facts, true, respond, door->refuse(met));
+      return;
+    }
+    door->handler(std::move(caller), std::move(request),
+                  [facts = std::move(facts), respond = std::move(respond)](Response response) {
+                    Send(facts, true, respond, std::move(response));
+                  });
+  };
+  door->desk.Await(*demand, std::move(then));
+}
+
+}  // namespace
+
+Handler ForCallers(desk::Desk& desk, FindToken find_token, Refuse refuse, CallerHandler handler) {
+  auto door = std::make_shared<const Door>(
+      Door{desk, std::move(find_token), std::move(refuse), std::move(handler)});
+  return [door = std::move(door)](std::shared_ptr<Request> request, Respond respond) {
+    Enter(door, std::move(request), std::move(respond));
+  };
+}
+
+}  // namespace holdfast::http
