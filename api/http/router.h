@@ -23,13 +23,6 @@ using Handler = std::function<void(std::shared_ptr<Request>, Respond)>;
 // Renders an error in the form of a dialect.
 using Refuse = std::function<Response(const absl::Status&)>;
 
-// An OperationClass that has to be said: no default, so a route without a class does not compile.
-struct DeclaredClass {
-  DeclaredClass(OperationClass c) : value(c) {}  // NOLINT: meant to convert
-  operator OperationClass() const { return value; }
-  OperationClass value;
-};
-
 struct Route {
   Method method = Method::kGet;
   std::string pattern;  // "/v1/users/{id}": a capture matches one segment that is not empty

@@ -20,6 +20,10 @@ struct Answer {
   int exit_status = kExitGood;
 };
 
+// The secret, then CR LF: one client cuts the last two bytes off, whatever they are.
+Answer SecretAnswer(const SecretBytes& secret);
+// One line of text on stdout.
+Answer LineAnswer(std::string_view line);
 // A command line that cannot be read: `detail` says what is wrong with it.
 Answer InvalidCommand(std::string_view detail);
 

@@ -81,7 +81,16 @@ void Session::SetCallbacks() {
   ssh_set_server_callbacks(raw_.get(), &callbacks_);
 }
 
+void Session::RecordRefusal() {
+  if (caller_ != nullptr || !refused_.has_value()) return;
+  // Whatever comes back, it logs nobody in: the connection is over.
+  const auto nobody = context_.vault.authenticate(refused_->login, refused_->blob, source_,
+                                                  /*record_refusal=*/true);
+  refused_.reset();
+}
+
 Session::~Session() {
+  RecordRefusal();
   if (raw_ == nullptr) return;
   draining_ = true;  // Sending below may call back.
   channels_.clear();
@@ -130,8 +139,12 @@ int Session::TryKey(const std::string& login, ssh_key key, bool proven) {
   const std::optional<std::string> blob = Base64Decode(text);
   ssh_string_free_char(text);
   if (!blob.has_value() || TooSmall(*blob)) return RefuseLogin();
-  absl::StatusOr<CallerPtr> caller = context_.vault.authenticate(login, *blob, source_);
-  if (!caller.ok() || *caller == nullptr) return RefuseLogin();
+  absl::StatusOr<CallerPtr> caller =
+      context_.vault.authenticate(login, *blob, source_, /*record_refusal=*/false);
+  if (!caller.ok() || *caller == nullptr) {
+    refused_ = Offer{login, *blob};
+    return RefuseLogin();
+  }
   if (proven) {
     caller_ = *std::move(caller);
     pass_.LoggedIn();

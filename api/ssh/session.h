@@ -79,6 +79,7 @@ class Session {
 
   int TryKey(const std::string& login, ssh_key key, bool proven);
   int RefuseLogin();
+  void RecordRefusal();
   Fate StartCommands(MonoTime now);
   void WriteAnswers(MonoTime now);
   void FreeClosedChannels();
@@ -96,8 +97,13 @@ class Session {
   Admission::Pass pass_;
   CallerPtr caller_;  // null until proven
   size_t attempts_ = 0;
-  bool doomed_ = false;    // to be ended once outside the library's callbacks
-  bool draining_ = false;  // no further channels
+  struct Offer {
+    std::string login;
+    std::string blob;
+  };
+  std::optional<Offer> refused_;  // the last key that the vault did not take
+  bool doomed_ = false;           // to be ended once outside the library's callbacks
+  bool draining_ = false;         // no further channels
 
   uint64_t next_channel_ = 1;
   std::vector<std::unique_ptr<Channel>> channels_;

@@ -24,8 +24,10 @@ using CallerPtr = std::shared_ptr<const desk::Caller>;
 // Threading   Called on worker threads, several at a time; must not block for long.
 struct SshVault {
   // `blob`: the public key in SSH wire form. Called for probes too, so it grants nothing by itself.
+  // A client offers every key it has until one is taken, so a refusal is recorded only when the
+  // connection ends without a login: then the last one refused is asked once more.
   std::function<absl::StatusOr<CallerPtr>(const std::string& login, std::string_view blob,
-                                          const std::string& source)>
+                                          const std::string& source, bool record_refusal)>
       authenticate;
   std::function<absl::Status(const CallerPtr& caller)> still_valid;
   // Carries out one command line; calls `done` exactly once, on any thread.

@@ -10,6 +10,14 @@ enum class OperationClass {
   kNode,         // about this node: health, metrics, status; always answered
 };
 
+// An OperationClass that has to be said: no default, so a route or a command without one does not
+// compile.
+struct DeclaredClass {
+  constexpr DeclaredClass(OperationClass c) : value(c) {}  // NOLINT: meant to convert
+  constexpr operator OperationClass() const { return value; }
+  OperationClass value;
+};
+
 }  // namespace holdfast
 
 #endif  // HOLDFAST_SERVER_BASE_OPERATION_CLASS_H_

@@ -47,26 +47,28 @@ std::string PublicText(const std::string& path) {
 // ---- ScriptedVault
 
 SshVault ScriptedVault::Functions() {
-  return {.authenticate = [this](const std::string& login, std::string_view blob,
-                                 const std::string&) -> absl::StatusOr<CallerPtr> {
+  return {
+      .authenticate = [this](const std::string& login, std::string_view blob, const std::string&,
+                             bool record_refusal) -> absl::StatusOr<CallerPtr> {
+        MutexLock lock(mu_);
+        ++asked_;
+        const auto found = keys_.find(login);
+        if (found == keys_.end() || found->second != blob) {
+          if (record_refusal) ++recorded_;
+          return absl::UnauthenticatedError("unknown key");
+        }
+        return CallerNamed(login);
+      },
+      .still_valid =
+          [this](const CallerPtr& caller) {
             MutexLock lock(mu_);
-            ++asked_;
-            const auto found = keys_.find(login);
-            if (found == keys_.end() || found->second != blob) {
-              return absl::UnauthenticatedError("unknown key");
-            }
-            return CallerNamed(login);
+            return keys_.contains(NameOf(caller)) ? absl::OkStatus()
+                                                  : absl::UnauthenticatedError("gone");
           },
-          .still_valid =
-              [this](const CallerPtr& caller) {
-                MutexLock lock(mu_);
-                return keys_.contains(NameOf(caller)) ? absl::OkStatus()
-                                                      : absl::UnauthenticatedError("gone");
-              },
-          .run =
-              [this](const CallerPtr& caller, SecretBytes line, std::function<void(Answer)> done) {
-                RunLine(caller, std::string(line.RevealText(Purpose::kCompare)), std::move(done));
-              }};
+      .run =
+          [this](const CallerPtr& caller, SecretBytes line, std::function<void(Answer)> done) {
+            RunLine(caller, std::string(line.RevealText(Purpose::kCompare)), std::move(done));
+          }};
 }
 
 void ScriptedVault::Allow(const std::string& login, const std::string& blob) {
@@ -122,6 +124,11 @@ size_t ScriptedVault::ran() const {
 size_t ScriptedVault::asked() const {
   MutexLock lock(mu_);
   return asked_;
+}
+
+size_t ScriptedVault::recorded() const {
+  MutexLock lock(mu_);
+  return recorded_;
 }
 
 // ---- PortFixture

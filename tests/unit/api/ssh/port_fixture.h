@@ -29,7 +29,8 @@ class ScriptedVault {
   void Release(size_t count, const std::function<Answer()>& answer);
   void WaitForHeld(size_t count);
   size_t ran() const;
-  size_t asked() const;  // how often a key was looked up
+  size_t asked() const;     // how often a key was looked up
+  size_t recorded() const;  // refused logins that were to be recorded
 
  private:
   struct Held {
@@ -43,6 +44,7 @@ class ScriptedVault {
   std::vector<Held> held_ ABSL_GUARDED_BY(mu_);
   size_t ran_ ABSL_GUARDED_BY(mu_) = 0;
   mutable size_t asked_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t recorded_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 // A key pair made by ssh-keygen.

@@ -86,6 +86,18 @@ TEST_F(PortTest, RefusesAKeyThatNobodyKnows) {
   EXPECT_EQ(vault_.ran(), 0u);
 }
 
+TEST_F(PortTest, ARefusedLoginIsRecordedOnceAConnectionHoweverManyKeysAreOffered) {
+  const ClientKey first = key_;
+  key_ = MakeKey("stranger", {"-t", "ed25519"});
+  const ClientKey second = MakeKey("stranger2", {"-t", "ed25519"});
+  EXPECT_EQ(Ssh("SECRET x", {"-i", second.path}).exit_status, 255);
+  WaitForConnections(0);
+  EXPECT_EQ(vault_.recorded(), 1u);
+  EXPECT_EQ(Ssh("SECRET x", {"-i", first.path}).out, "x") << "after a stranger's key the right one";
+  WaitForConnections(0);
+  EXPECT_EQ(vault_.recorded(), 1u) << "a key that was refused on the way to a login is no refusal";
+}
+
 TEST_F(PortTest, RefusesAKnownKeyUnderAnotherLogin) {
   std::vector<std::string> words = Client({}, "somebody");
   words.push_back("SECRET x");
