@@ -52,7 +52,8 @@ absl::StatusOr<std::unique_ptr<MemoryStore>> MemoryStore::Open(std::shared_ptr<M
   if (disk->opened_) {
     return absl::FailedPreconditionError("memory store: opened by somebody else");
   }
-  HOLDFAST_RETURN_IF_ERROR(CheckSchemaVersion(disk->contents_.schema_version, kSchemaVersion, "memory store"));
+  HOLDFAST_RETURN_IF_ERROR(
+      CheckSchemaVersion(disk->contents_.schema_version, kSchemaVersion, "memory store"));
   if (disk->landed_ != nullptr) disk->landed_(disk->contents_);
   disk->landed_ = nullptr;
   disk->opened_ = true;
