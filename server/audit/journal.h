@@ -1,7 +1,6 @@
 #ifndef HOLDFAST_SERVER_AUDIT_JOURNAL_H_
 #define HOLDFAST_SERVER_AUDIT_JOURNAL_H_
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -9,7 +8,7 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -66,8 +65,9 @@ class Journal {
  public:
   // Creates the first segment, or goes on after the last whole record: what a crash tore was never
   // acknowledged and is cut off. DATA_LOSS, naming the number, when a record is damaged that was
-  // durable before a later one was written; FAILED_PRECONDITION when the folder is in use, or of
-  // another node or a newer format. `clock` outlives the journal.
+  // durable before a later one was written, or a segment is of another node or cluster;
+  // FAILED_PRECONDITION when the folder is in use or of a newer format. `clock` outlives the
+  // journal.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(const JournalOptions& options,
                                                        crypto::Mac mac, const Clock& clock);
   ~Journal();  // what was appended is written first
@@ -104,16 +104,16 @@ class Journal {
     v1::AuditRecord record;
     std::function<void(absl::Status)> durable;
   };
-  Journal(const JournalOptions& options, const Clock& clock, std::unique_ptr<JournalFolder> folder);
+  Journal(const JournalOptions& options, std::unique_ptr<JournalFolder> folder);
 
   void Run();
-  // The next group to write, empty when it is time to end.
-  std::deque<Pending> NextGroup();
-  void WriteGroup(std::deque<Pending> group);
+  void Write(std::deque<Pending>& group);
+  // OK: it is staged in the folder. Writes and tells `staged` when that is in its way.
+  absl::Status StageOne(Pending& pending, std::vector<Pending>& staged);
+  absl::Status FlushAndTell(std::vector<Pending>& staged);
   void Close(const absl::Status& cause);
 
   const JournalOptions options_;
-  const Clock& clock_;
   const std::unique_ptr<JournalFolder> folder_;
 
   mutable Mutex mu_;
