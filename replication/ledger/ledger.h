@@ -21,6 +21,7 @@
 #include "replication/ledger/entry_ring.h"
 #include "replication/ledger/log_window.h"
 #include "server/base/clock.h"
+#include "server/base/limits.h"
 #include "server/base/mutex.h"
 #include "server/crypto/key_ring.h"
 #include "server/storage/store.h"
@@ -113,8 +114,7 @@ class Ledger {
   void Read(absl::FunctionRef<void(const vault::StateReader&, Position shown)> read) const;
   LedgerProgress progress() const;
   LogShape Shape() const;  // of everything appended
-  LogShape DurableShape() const;
-  HeldLog Settings() const;
+  HeldLog Held() const;    // of what is durable; waits
   // Called on the writer thread whenever progress() moved, and when the ledger closes.
   uint64_t Subscribe(std::function<void()> moved);
   // Waits until a call of it that is under way has returned.
@@ -187,8 +187,10 @@ class Ledger {
   // ---- open_ledger.cc
   absl::Status Load();
   absl::Status LoadRows(storage::LoadResult& loaded);
-  absl::Status LoadLog(const storage::LoadResult& loaded, uint64_t committed_seq);
-  absl::Status StartTrack(const storage::LoadResult& loaded, uint64_t committed_seq);
+  absl::Status LoadLog(const storage::LoadResult& loaded, uint64_t committed_seq,
+                       const std::vector<EpochStart>& history);
+  absl::Status LoadEntries(const std::vector<EntryPtr>& entries);
+  absl::Status StartTrack(const storage::LoadResult& loaded, std::vector<EpochStart> history);
 
   // ---- ledger.cc: the writer thread
   void Run();
@@ -202,7 +204,7 @@ class Ledger {
   absl::Status MayWrite(const Setting& setting) const;
   absl::StatusOr<vault::Planned> PlanAndPush(const vault::Command& command);
   absl::Status PushRecord(v1::Record record);
-  absl::Status AppendPushed(size_t count, std::optional<EpochStart> epoch_start);
+  absl::Status AppendPushed(size_t count);
   void ExpireAnswers();
   void AnswerReady();
   void FailAnswers(const absl::Status& why);
@@ -212,15 +214,22 @@ class Ledger {
                            const std::vector<EpochStart>& history);
   void AdvanceCommit();
   absl::Status Show(uint64_t seq);
-  absl::Status ApplyToState(const WindowItem& item);
-  Setting CommittedSetting() const;
-  std::vector<std::string> Voters() const;
-  void AfterCommitted(const WindowItem& item);
+  void ApplyShown(uint64_t seq);
+  void LearnFrom(const v1::Record& record);
+  void ReadSetting();
+  static std::vector<const v1::DataKeyRow*> AllDataKeys(const vault::State& state);
+  std::vector<std::string> Voters() const;  // the other voting members
+  std::vector<KSetting> PendingSettings() const;
 
   // ---- ledger_follow.cc
   ForeignOutcome AppendForeignNow(const ForeignBatch& batch);
+  absl::Status PushForeign(const ForeignBatch& batch, const BatchOutcome& outcome);
   absl::Status CutNow(uint64_t seq);
-  HeldLog SettingsNow() const;
+  absl::Status ReplaceNow(const SnapshotPoint& point,
+                          const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next);
+  absl::Status SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotPoint& point);
+  void RebuildPending();
+  HeldLog HeldNow() const;
 
   const Options options_;
   storage::Store& store_;
@@ -229,7 +238,8 @@ class Ledger {
 
   // The writer thread's own.
   CommittedFile committed_file_;
-  LogWindow window_;  // (rows in the store, head]
+  LogWindow window_;         // (rows in the store, head]
+  uint64_t stored_seq_ = 0;  // the store has the rows up to here; ahead of window_ until shown
   std::unique_ptr<vault::PendingState> pending_;
   std::deque<Answer> answers_;
   Setting setting_;
@@ -260,6 +270,10 @@ class Ledger {
 
   std::thread writer_;
 };
+
+// The row of the cluster that a record puts, or nullptr; and the k of the commit rule in it.
+const v1::ClusterRow* ClusterRowIn(const v1::Record& record);
+uint32_t KOf(const v1::ClusterRow& row);
 
 }  // namespace holdfast::replication
 

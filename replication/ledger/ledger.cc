@@ -1,0 +1,160 @@
+#include "replication/ledger/ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "replication/ledger/history_fact.h"
+#include "server/observe/log.h"
+#include "server/vault/refusal.h"
+
+namespace holdfast::replication {
+
+Ledger::Ledger(Options options, storage::Store& store, crypto::KeyRing& keys, const Clock& clock,
+               CommittedFile committed_file)
+    : options_(std::move(options)),
+      store_(store),
+      keys_(keys),
+      clock_(clock),
+      committed_file_(std::move(committed_file)),
+      ring_(options_.ring_bytes),
+      state_(std::make_unique<vault::State>()) {}
+
+Ledger::~Ledger() { Close(); }
+
+void Ledger::Close() {
+  {
+    MutexLock lock(mu_);
+    stop_ = true;
+  }
+  wake_.NotifyAll();
+  if (writer_.joinable()) writer_.join();
+}
+
+void Ledger::Read(absl::FunctionRef<void(const vault::StateReader&, Position)> read) const {
+  ReaderLock lock(state_mu_);
+  read(*state_, Position{shown_.epoch.number, shown_.seq});
+}
+
+LedgerProgress Ledger::progress() const {
+  LedgerProgress progress;
+  {
+    ReaderLock lock(state_mu_);
+    progress.shown = {shown_.epoch.number, shown_.seq};
+  }
+  MutexLock lock(mu_);
+  progress.head_seq = track_->head_seq();
+  progress.durable_seq = track_->durable_seq();
+  progress.committed_seq = progress.shown.seq;
+  progress.leading = rule_ != nullptr;
+  progress.epoch_start_committed =
+      rule_ != nullptr && epoch_start_seq_ != 0 && progress.shown.seq >= epoch_start_seq_;
+  progress.failure = failure_;
+  return progress;
+}
+
+LogShape Ledger::Shape() const {
+  MutexLock lock(mu_);
+  return track_->Shape();
+}
+
+uint64_t Ledger::Subscribe(std::function<void()> moved) {
+  MutexLock lock(subscribers_mu_);
+  subscribers_.emplace(next_subscriber_, std::move(moved));
+  return next_subscriber_++;
+}
+
+void Ledger::Unsubscribe(uint64_t id) {
+  MutexLock lock(subscribers_mu_);
+  subscribers_.erase(id);
+}
+
+void Ledger::Moved() {
+  MutexLock lock(subscribers_mu_);
+  for (auto& [id, moved] : subscribers_) moved();
+}
+
+bool Ledger::RunOnWriter(const std::function<void()>& task) const {
+  Mutex done_mu;
+  CondVar done_cv;
+  bool done = false;
+  {
+    MutexLock lock(mu_);
+    if (stop_) return false;
+    tasks_.push_back([&] {
+      task();
+      MutexLock done_lock(done_mu);
+      done = true;
+      done_cv.NotifyOne();
+    });
+  }
+  wake_.NotifyAll();
+  MutexLock lock(done_mu);
+  while (!done) done_cv.Wait(done_mu);
+  return true;
+}
+
+// False: stop. Tasks that were taken in before the stop are still given out.
+bool Ledger::NextWork(std::vector<std::function<void()>>& tasks, std::vector<Waiting>& writes) {
+  MutexLock lock(mu_);
+  while (tasks_.empty() && queue_.empty() && !acked_ && !stop_) {
+    if (answers_.empty()) {
+      wake_.Wait(mu_);
+      continue;
+    }
+    const auto left = answers_.front().deadline - clock_.Mono();
+    if (left <= std::chrono::nanoseconds(0)) break;
+    wake_.WaitFor(mu_, left);
+  }
+  acked_ = false;
+  tasks.assign(std::make_move_iterator(tasks_.begin()), std::make_move_iterator(tasks_.end()));
+  tasks_.clear();
+  const size_t take = std::min(queue_.size(), limits::kLedgerBatchRecordsMax);
+  for (size_t i = 0; i < take; ++i) {
+    writes.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return !stop_ || !tasks.empty() || !writes.empty();
+}
+
+void Ledger::Run() {
+  std::vector<std::function<void()>> tasks;
+  std::vector<Waiting> writes;
+  while (NextWork(tasks, writes)) {
+    for (auto& task : tasks) task();
+    if (!writes.empty()) WriteBatch(std::move(writes));
+    AdvanceCommit();
+    AnswerReady();
+    ExpireAnswers();
+    tasks.clear();
+    writes.clear();
+  }
+  FailAnswers(vault::Refuse(vault::Refusal::kOutcomeUnknown, "the node stops"));
+  absl::Status failure;
+  {
+    MutexLock lock(mu_);
+    failure = failure_;
+  }
+  if (failure.ok()) {  // Rows that are owed: the next start then reads less of the log.
+    const uint64_t shown = progress().committed_seq;
+    if (shown > window_.rows_seq()) {
+      if (const absl::Status status = StoreAppend({}, shown, {}); !status.ok()) {
+        LogWarning("rows stay owed to the next start: {}", holdfast::ToText(status));
+      }
+    }
+  }
+}
+
+void Ledger::CloseWith(const absl::Status& why) {
+  {
+    MutexLock lock(mu_);
+    if (!failure_.ok()) return;
+    failure_ = why;
+  }
+  LogError("the change log is closed until this node is started again; reads go on: {}",
+           holdfast::ToText(why));
+  FailAnswers(vault::Refuse(vault::Refusal::kOutcomeUnknown,
+                            "the write may or may not be kept: the log of this node has failed"));
+  Moved();
+}
+
+}  // namespace holdfast::replication

@@ -1,0 +1,183 @@
+#include <algorithm>
+#include <utility>
+
+#include "replication/ledger/history_fact.h"
+#include "replication/ledger/ledger.h"
+#include "server/base/check.h"
+#include "server/base/status_macros.h"
+#include "server/observe/log.h"
+
+namespace holdfast::replication {
+namespace {
+
+Level ToLevel(v1::Level level) {
+  switch (level) {
+    case v1::LEVEL_RECEIVED:
+      return Level::kReceived;
+    case v1::LEVEL_DURABLE:
+      return Level::kDurable;
+    case v1::LEVEL_APPLIED:
+      return Level::kApplied;
+    default:
+      return Level::kLocal;
+  }
+}
+
+}  // namespace
+
+const v1::ClusterRow* ClusterRowIn(const v1::Record& record) {
+  const v1::ClusterRow* found = nullptr;
+  for (const v1::RowChange& change : record.changes()) {
+    if (change.has_put() && change.put().has_cluster()) found = &change.put().cluster();
+  }
+  return found;
+}
+
+uint32_t KOf(const v1::ClusterRow& row) {
+  const bool waits = row.level() == v1::LEVEL_DURABLE || row.level() == v1::LEVEL_APPLIED;
+  return waits ? row.k() : 0;
+}
+
+// One transaction: new entries, and the rows of everything up to `commits` that are still owed.
+absl::Status Ledger::StoreAppend(const std::vector<EntryPtr>& entries, uint64_t commits,
+                                 const std::vector<EpochStart>& history) {
+  storage::AppendBatch batch;
+  batch.entries = entries;
+  std::vector<const v1::RowChange*> rows;
+  for (uint64_t seq = window_.rows_seq() + 1; seq <= commits; ++seq) {
+    for (const v1::RowChange& change : window_.at(seq).record->changes()) rows.push_back(&change);
+  }
+  batch.rows = rows;
+  if (commits > window_.rows_seq()) {
+    const EntryMeta at = window_.MetaAt(commits);
+    batch.applied = storage::Applied{.position = {at.epoch.number, at.seq},
+                                     .digest = at.digest,
+                                     .state_digest = window_.StateDigestAt(commits)};
+  }
+  if (!history.empty()) batch.facts.emplace_back(kHistoryFact, EncodeHistory(history));
+  HOLDFAST_RETURN_IF_ERROR(store_.Append(batch));
+  stored_seq_ = std::max(stored_seq_, commits);
+  return absl::OkStatus();
+}
+
+// Shows what is committed: first on this disk, then to readers, then to whoever waits for it.
+void Ledger::AdvanceCommit() {
+  uint64_t target = 0;
+  {
+    MutexLock lock(mu_);
+    if (!failure_.ok()) return;
+    if (rule_) track_->OnCommitted(rule_->committed_seq());
+    target = track_->committed_seq();
+    if (target <= track_->applied_seq()) return;
+  }
+  if (const absl::Status status = Show(target); !status.ok()) CloseWith(status);
+  Moved();
+}
+
+absl::Status Ledger::Show(uint64_t seq) {
+  if (seq > stored_seq_) {
+    const EntryMeta at = window_.MetaAt(seq);
+    HOLDFAST_RETURN_IF_ERROR(committed_file_.Save({at.epoch.number, at.seq}));
+  }
+  ApplyShown(seq);
+  MutexLock lock(mu_);
+  track_->OnApplied(seq);
+  return absl::OkStatus();
+}
+
+void Ledger::ApplyShown(uint64_t seq) {
+  uint64_t first = 0;
+  {
+    WriterLock lock(state_mu_);
+    first = shown_.seq + 1;
+    StateDigest digest(shown_state_digest_);
+    for (uint64_t s = first; s <= seq; ++s) {
+      const WindowItem& item = window_.at(s);
+      for (const v1::RowChange& change : item.record->changes()) {
+        // It was laid over this very state before; a failure here is ours.
+        HOLDFAST_CHECK(state_->Apply(change).ok());
+      }
+      digest.Add(item.digest_change);
+    }
+    shown_state_digest_ = digest.value();
+    if (seq >= first) shown_ = window_.MetaAt(seq);
+  }
+  if (seq < first) return;
+  pending_->Forget(seq);
+  for (uint64_t s = first; s <= seq; ++s) LearnFrom(*window_.at(s).record);
+  if (stored_seq_ > window_.rows_seq()) window_.RowsStored(std::min(stored_seq_, seq));
+}
+
+// What the ledger itself must know of a committed record.
+void Ledger::LearnFrom(const v1::Record& record) {
+  for (const v1::RowChange& change : record.changes()) {
+    if (!change.has_put()) {
+      if (change.delete_().table() == v1::TABLE_MEMBER) {
+        MutexLock lock(mu_);
+        if (rule_) rule_->OnVoter(change.delete_().name(), false);
+      }
+      continue;
+    }
+    const v1::Row& row = change.put();
+    if (row.has_data_key()) {
+      if (const absl::Status status = keys_.Load(row.data_key()); !status.ok()) {
+        LogError("data key {} cannot be used: {}", row.data_key().id(), holdfast::ToText(status));
+      }
+    } else if (row.has_cluster()) {
+      ReadSetting();
+    } else if (row.has_member() && row.member().node_id() != options_.node_id) {
+      MutexLock lock(mu_);
+      if (rule_) rule_->OnVoter(row.member().node_id(), !row.member().never_primary());
+    }
+  }
+}
+
+void Ledger::ReadSetting() {
+  ReaderLock lock(state_mu_);
+  const v1::ClusterRow* row = state_->Cluster();
+  if (row == nullptr) {
+    setting_ = {};
+    return;
+  }
+  setting_ = {.level = ToLevel(row->level()),
+              .level_k = row->k(),
+              .k = KOf(*row),
+              .block = row->policy() != v1::POLICY_DEGRADE};
+}
+
+std::vector<const v1::DataKeyRow*> Ledger::AllDataKeys(const vault::State& state) {
+  std::vector<const v1::DataKeyRow*> keys = state.DataKeysOf(vault::kClusterOrganization);
+  state.ForEachId(vault::List::kOrganizations, 0, 0, [&](uint64_t organization) {
+    for (const v1::DataKeyRow* key : state.DataKeysOf(organization)) keys.push_back(key);
+    return true;
+  });
+  return keys;
+}
+
+std::vector<std::string> Ledger::Voters() const {
+  std::vector<std::string> voters;
+  ReaderLock lock(state_mu_);
+  for (const v1::MemberRow* member : state_->Members()) {
+    if (member->node_id() != options_.node_id && !member->never_primary()) {
+      voters.push_back(member->node_id());
+    }
+  }
+  return voters;
+}
+
+std::vector<KSetting> Ledger::PendingSettings() const {
+  uint64_t shown = 0;
+  {
+    ReaderLock lock(state_mu_);
+    shown = shown_.seq;
+  }
+  std::vector<KSetting> pending;
+  for (uint64_t seq = shown + 1; seq <= window_.head_seq(); ++seq) {
+    if (const v1::ClusterRow* row = ClusterRowIn(*window_.at(seq).record)) {
+      pending.push_back({seq, KOf(*row)});
+    }
+  }
+  return pending;
+}
+
+}  // namespace holdfast::replication

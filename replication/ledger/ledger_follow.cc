@@ -1,0 +1,241 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "replication/core/history.h"
+#include "replication/ledger/history_fact.h"
+#include "replication/ledger/ledger.h"
+#include "server/base/check.h"
+#include "server/base/status_macros.h"
+#include "server/vault/row_key.h"
+
+namespace holdfast::replication {
+namespace {
+
+absl::Status Stopping() { return absl::UnavailableError("the ledger stops"); }
+
+}  // namespace
+
+void Ledger::Follow(const Epoch& epoch, uint64_t epoch_first_seq) {
+  RunOnWriter([&] {
+    MutexLock lock(mu_);
+    track_->Follow(epoch, epoch_first_seq);
+  });
+}
+
+void Ledger::Unfollow() {
+  RunOnWriter([&] {
+    MutexLock lock(mu_);
+    track_->Unfollow();
+  });
+}
+
+HeldLog Ledger::Held() const {
+  HeldLog held;
+  RunOnWriter([&] { held = HeldNow(); });
+  return held;
+}
+
+HeldLog Ledger::HoldAppends() {
+  HeldLog held;
+  RunOnWriter([&] {
+    {
+      MutexLock lock(mu_);
+      track_->Unfollow();
+    }
+    held = HeldNow();
+  });
+  return held;
+}
+
+HeldLog Ledger::HeldNow() const {
+  HeldLog held;
+  held.setting_k = setting_.k;
+  for (const KSetting& setting : PendingSettings()) held.pending_k.push_back(setting.k);
+  MutexLock lock(mu_);
+  // Between two tasks nothing is half appended: what is in the window is durable, or the ledger has
+  // failed and only what was durable before counts.
+  held.last = track_->durable_seq() == track_->head_seq()
+                  ? track_->head()
+                  : track_->MetaAt(track_->durable_seq()).value_or(track_->committed());
+  return held;
+}
+
+ForeignOutcome Ledger::AppendForeign(const ForeignBatch& batch) {
+  ForeignOutcome outcome{.failure = Stopping()};
+  RunOnWriter([&] {
+    outcome = AppendForeignNow(batch);
+    if (!outcome.failure.ok()) return;
+    AdvanceCommit();
+    MutexLock lock(mu_);
+    outcome.failure = failure_;
+  });
+  return outcome;
+}
+
+ForeignOutcome Ledger::AppendForeignNow(const ForeignBatch& batch) {
+  BatchOutcome judged;
+  {
+    MutexLock lock(mu_);
+    if (!failure_.ok()) return {.failure = failure_};
+    judged = track_->OnBatch(batch.info);
+  }
+  if (judged.refusal) return {.refusal = judged.refusal, .detail = judged.detail};
+  if (judged.append == 0) return {};
+  absl::Status status = PushForeign(batch, judged);
+  if (!status.ok()) CloseWith(status);
+  return {.failure = status};
+}
+
+absl::Status Ledger::PushForeign(const ForeignBatch& batch, const BatchOutcome& outcome) {
+  std::vector<EntryPtr> entries;
+  for (size_t i = outcome.skip; i < outcome.skip + outcome.append; ++i) {
+    WindowItem item = batch.items[i];
+    HOLDFAST_ASSIGN_OR_RETURN(
+        item.digest_change,
+        DigestChange(*pending_, *item.record, keys_, [&](const v1::RowChange& change) {
+          return pending_->Apply(item.entry->seq, change);
+        }));
+    entries.push_back(item.entry);
+    window_.Push(std::move(item));
+  }
+  uint64_t commits = 0;
+  std::vector<EpochStart> history;
+  {
+    MutexLock lock(mu_);
+    commits = track_->CommittedOnceDurable(window_.head_seq());
+    if (!outcome.new_epochs.empty()) history = track_->history();
+  }
+  HOLDFAST_RETURN_IF_ERROR(StoreAppend(entries, commits, history));
+  for (const EntryPtr& entry : entries) ring_.Push(entry);
+  MutexLock lock(mu_);
+  track_->OnDurable(window_.head_seq());
+  return absl::OkStatus();
+}
+
+void Ledger::CommitForeign(uint64_t committed_seq) {
+  RunOnWriter([&] {
+    {
+      MutexLock lock(mu_);
+      if (!track_->following()) return;
+      track_->OnCommitted(committed_seq);
+    }
+    AdvanceCommit();
+  });
+}
+
+absl::Status Ledger::CutAfter(uint64_t seq) {
+  absl::Status status = Stopping();
+  RunOnWriter([&] { status = CutNow(seq); });
+  return status;
+}
+
+absl::Status Ledger::CutNow(uint64_t seq) {
+  std::vector<EpochStart> history;
+  {
+    MutexLock lock(mu_);
+    HOLDFAST_RETURN_IF_ERROR(failure_);
+    if (seq >= track_->head_seq()) return absl::OkStatus();
+    const CutOutcome outcome = track_->CutAfter(seq);
+    if (outcome.refused) return absl::FailedPreconditionError(outcome.detail);
+    history = track_->history();
+  }
+  absl::Status status = store_.CutAfter(seq);
+  // After the cut: a history that is too long is seen at the next start and shortened there.
+  if (status.ok()) status = store_.PutFact(kHistoryFact, EncodeHistory(history));
+  if (!status.ok()) {
+    CloseWith(status);
+    return status;
+  }
+  ring_.CutAfter(seq);
+  window_.CutAfter(seq);
+  RebuildPending();
+  Moved();
+  return absl::OkStatus();
+}
+
+void Ledger::RebuildPending() {
+  pending_->Clear();
+  uint64_t shown = 0;
+  {
+    ReaderLock lock(state_mu_);
+    shown = shown_.seq;
+  }
+  for (uint64_t seq = shown + 1; seq <= window_.head_seq(); ++seq) {
+    for (const v1::RowChange& change : window_.at(seq).record->changes()) {
+      HOLDFAST_CHECK(pending_->Apply(seq, change).ok());
+    }
+  }
+}
+
+absl::Status Ledger::ReplaceBySnapshot(
+    const SnapshotPoint& point,
+    const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next) {
+  absl::Status status = Stopping();
+  RunOnWriter([&] { status = ReplaceNow(point, next); });
+  return status;
+}
+
+absl::Status Ledger::ReplaceNow(
+    const SnapshotPoint& point,
+    const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next) {
+  {
+    MutexLock lock(mu_);
+    HOLDFAST_RETURN_IF_ERROR(failure_);
+  }
+  auto fresh = std::make_unique<vault::State>();
+  StateDigest digest;
+  const auto checked = [&]() -> absl::StatusOr<std::optional<v1::Row>> {
+    HOLDFAST_ASSIGN_OR_RETURN(std::optional<v1::Row> row, next());
+    if (!row) {
+      if (digest.value() == point.state_digest) return row;
+      return absl::DataLossError("the rows of the snapshot do not give its state digest");
+    }
+    HOLDFAST_RETURN_IF_ERROR(vault::CheckRow(*row));
+    digest.Add(MacOfRow(keys_, vault::KeyOf(*row).table(), vault::InnerOf(*row)));
+    HOLDFAST_RETURN_IF_ERROR(fresh->Put(*row));
+    return row;
+  };
+  const storage::Applied applied{.position = {point.last_epoch.number, point.seq},
+                                 .digest = point.digest,
+                                 .state_digest = point.state_digest};
+  // The history first: it is longer than the log for a moment, which a start mends.
+  HOLDFAST_RETURN_IF_ERROR(store_.ReplaceBySnapshot(checked, applied, point.last_epoch));
+  if (const absl::Status status = store_.PutFact(kHistoryFact, EncodeHistory(point.history));
+      !status.ok()) {
+    CloseWith(status);
+    return status;
+  }
+  return SwapIn(std::move(fresh), point);
+}
+
+absl::Status Ledger::SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotPoint& point) {
+  const EntryMeta at{.epoch = point.last_epoch, .seq = point.seq, .digest = point.digest};
+  if (const absl::Status status = committed_file_.Save({at.epoch.number, at.seq}); !status.ok()) {
+    CloseWith(status);
+    return status;
+  }
+  for (const v1::DataKeyRow* key : AllDataKeys(*fresh)) {
+    HOLDFAST_RETURN_IF_ERROR(keys_.Load(*key));
+  }
+  {
+    WriterLock lock(state_mu_);
+    fresh.swap(state_);
+    shown_ = at;
+    shown_state_digest_ = point.state_digest;
+    pending_ = std::make_unique<vault::PendingState>(*state_);
+  }
+  window_.Start(at, point.state_digest);
+  stored_seq_ = at.seq;
+  ring_.Clear();
+  ReadSetting();
+  {
+    MutexLock lock(mu_);
+    track_->Reset(at, point.history);
+    oldest_seq_ = at.seq + 1;
+  }
+  Moved();
+  return absl::OkStatus();
+}
+
+}  // namespace holdfast::replication

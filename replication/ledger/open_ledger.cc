@@ -1,0 +1,135 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "replication/core/history.h"
+#include "replication/ledger/history_fact.h"
+#include "replication/ledger/ledger.h"
+#include "server/base/status_macros.h"
+#include "server/crypto/record_chain.h"
+#include "server/vault/row_key.h"
+
+namespace holdfast::replication {
+namespace {
+
+constexpr size_t kLoadRecords = 1024;
+constexpr size_t kLoadBytes = 4 << 20;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(Options options, storage::Store& store,
+                                                     crypto::KeyRing& keys, const Clock& clock) {
+  HOLDFAST_ASSIGN_OR_RETURN(CommittedFile file, CommittedFile::Open(options.committed_path));
+  auto ledger =
+      std::unique_ptr<Ledger>(new Ledger(std::move(options), store, keys, clock, std::move(file)));
+  HOLDFAST_RETURN_IF_ERROR(ledger->Load());
+  ledger->writer_ = std::thread([raw = ledger.get()] { raw->Run(); });
+  return ledger;
+}
+
+absl::Status Ledger::Load() {
+  storage::LoadResult loaded;
+  HOLDFAST_RETURN_IF_ERROR(LoadRows(loaded));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<std::string> fact, store_.GetFact(kHistoryFact));
+  HOLDFAST_ASSIGN_OR_RETURN(std::vector<EpochStart> history, DecodeHistory(fact.value_or("")));
+  // A cut or a snapshot may have been interrupted before the history followed.
+  history = HistoryUpTo(history, loaded.last.seq);
+  const uint64_t committed_seq =
+      std::max(committed_file_.committed().seq, loaded.applied.position.seq);
+  if (committed_seq > loaded.last.seq) {
+    return absl::DataLossError(fmt::format(
+        "the log ends at {}, but this node has shown everything up to {}: records are missing; "
+        "restore the store, or join this node anew",
+        loaded.last.seq, committed_seq));
+  }
+  HOLDFAST_RETURN_IF_ERROR(LoadLog(loaded, committed_seq, history));
+  return StartTrack(loaded, std::move(history));
+}
+
+absl::Status Ledger::LoadRows(storage::LoadResult& loaded) {
+  StateDigest digest;
+  auto rows = std::make_unique<vault::State>();
+  HOLDFAST_ASSIGN_OR_RETURN(loaded, store_.Load([&](v1::Row&& row) -> absl::Status {
+    HOLDFAST_RETURN_IF_ERROR(vault::CheckRow(row));
+    digest.Add(MacOfRow(keys_, vault::KeyOf(row).table(), vault::InnerOf(row)));
+    return rows->Put(std::move(row));
+  }));
+  if (digest.value() != loaded.applied.state_digest) {
+    return absl::DataLossError(fmt::format(
+        "the rows in the store are not those that this cluster has written (state digest at "
+        "position {}): a row was added, changed or removed beside Holdfast; nothing is served from "
+        "this store",
+        ToText(loaded.applied.position)));
+  }
+  for (const v1::DataKeyRow* key : AllDataKeys(*rows)) HOLDFAST_RETURN_IF_ERROR(keys_.Load(*key));
+  WriterLock lock(state_mu_);
+  state_ = std::move(rows);
+  pending_ = std::make_unique<vault::PendingState>(*state_);
+  shown_state_digest_ = loaded.applied.state_digest;
+  return absl::OkStatus();
+}
+
+// Everything behind the rows: what was shown goes into the state, the rest is pending.
+absl::Status Ledger::LoadLog(const storage::LoadResult& loaded, uint64_t committed_seq,
+                             const std::vector<EpochStart>& history) {
+  const Position& rows = loaded.applied.position;
+  EntryMeta at{.seq = rows.seq, .digest = loaded.applied.digest};
+  for (const EpochStart& start : history) {
+    if (start.epoch.number == rows.epoch) at.epoch = start.epoch;
+  }
+  window_.Start(at, loaded.applied.state_digest);
+  stored_seq_ = rows.seq;
+  {
+    WriterLock lock(state_mu_);
+    shown_ = at;
+  }
+  while (window_.head_seq() < loaded.last.seq) {
+    HOLDFAST_ASSIGN_OR_RETURN(std::vector<EntryPtr> entries,
+                              store_.ReadLog(window_.head_seq() + 1, kLoadRecords, kLoadBytes));
+    if (entries.empty()) return absl::DataLossError("the log ends before its last entry");
+    HOLDFAST_RETURN_IF_ERROR(LoadEntries(entries));
+    ApplyShown(std::min(window_.head_seq(), committed_seq));
+  }
+  const EntryMeta head = window_.head();
+  if (head.seq != loaded.last.seq || head.digest != loaded.last.digest) {
+    return absl::DataLossError("the end of the log is not what the store says it is");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Ledger::LoadEntries(const std::vector<EntryPtr>& entries) {
+  HOLDFAST_ASSIGN_OR_RETURN(std::vector<WindowItem> items,
+                            CheckEntries(entries, window_.head().digest, keys_));
+  for (WindowItem& item : items) {
+    HOLDFAST_ASSIGN_OR_RETURN(
+        item.digest_change,
+        DigestChange(*pending_, *item.record, keys_, [&](const v1::RowChange& change) {
+          return pending_->Apply(item.entry->seq, change);
+        }));
+    window_.Push(std::move(item));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Ledger::StartTrack(const storage::LoadResult& loaded,
+                                std::vector<EpochStart> history) {
+  ReadSetting();
+  LogStart start{.history = std::move(history)};
+  {
+    ReaderLock lock(state_mu_);
+    start.committed = shown_;
+  }
+  for (uint64_t seq = start.committed.seq + 1; seq <= window_.head_seq(); ++seq) {
+    start.pending.push_back(window_.MetaAt(seq));
+  }
+  if (const char* fault = LogStartFault(start)) {
+    return absl::DataLossError(fmt::format("the log in the store is not whole: {}", fault));
+  }
+  MutexLock lock(mu_);
+  track_ = std::make_unique<LogTrack>(std::move(start));
+  oldest_seq_ = loaded.first_seq;
+  return absl::OkStatus();
+}
+
+}  // namespace holdfast::replication
