@@ -6,12 +6,12 @@
 #include "absl/status/statusor.h"
 #include "server/base/clock.h"
 #include "server/base/secret_bytes.h"
-#include "server/setup/config.h"
+#include "server/setup/config_file.h"
 
 namespace holdfast::setup {
 
 struct InitOptions {
-  Config config;  // node.data is the folder that is made
+  ConfigFile config;  // node.data is the folder that is made; a fresh file is written
   std::string cluster_name;
   std::string admin_token_file;   // made, 0600
   std::string recovery_key_file;  // made, 0600; empty: the key is in the result

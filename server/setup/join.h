@@ -6,13 +6,13 @@
 
 #include "absl/status/statusor.h"
 #include "server/base/clock.h"
-#include "server/setup/config.h"
+#include "server/setup/config_file.h"
 #include "server/setup/invite_token.h"
 
 namespace holdfast::setup {
 
 struct JoinOptions {
-  Config config;  // node.data is the folder that is made
+  ConfigFile config;  // node.data is the folder that is made; a fresh file is written
   InviteToken token;
   std::function<void(const std::string&)> progress;  // one line a step
 };

@@ -19,7 +19,8 @@ inline constexpr char kStoreFile[] = "vault.db";
 inline constexpr char kCommittedFile[] = "committed";
 inline constexpr char kJournalFile[] = "journal";
 inline constexpr char kAuditStoreFile[] = "audit.db";
-inline constexpr char kUnfinishedFile[] = "unfinished";  // there while init or join is at work
+inline constexpr char kRecoveryFile[] = "recovery.sealed";  // the root key, by the recovery key
+inline constexpr char kUnfinishedFile[] = "unfinished";     // there while init or join is at work
 
 std::string PathIn(const std::string& folder, const std::string& name);
 
