@@ -2,6 +2,7 @@
 #define HOLDFAST_SERVER_VAULT_ACCESS_H_
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "server/vault/state_reader.h"
 
 // Who may do what: pam360-api.md sections 8.2 and 8.3. The owner and whoever sees everything (super

@@ -15,7 +15,8 @@ namespace holdfast::vault {
 struct Planned {
   std::string operation;               // "account.set_secret": the record's and the audit's name
   std::vector<v1::RowChange> changes;  // each applies to the state after the one before it
-  // What was made or touched: the user, resource, share, ... and, for accounts, each in order.
+  // What was made or touched: the user (also of a key or token), the resource (also of accounts),
+  // share or invite; and, for accounts and keys, each in order.
   uint64_t id = 0;
   std::vector<uint64_t> account_ids;
   std::vector<uint64_t> key_ids;
