@@ -74,7 +74,8 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  // number, node_id and wall_ms are filled in. `durable` is called exactly once: on the writer
+  // number, node_id and wall_ms are filled in; in a text that is not UTF-8 the bytes above 0x7f
+  // become \xNN. `durable` is called exactly once: on the writer
   // thread, or before Append returns when the record is refused at once. It must be quick and must
   // not call AppendAndWait.
   void Append(v1::AuditRecord record, std::function<void(absl::Status)> durable);

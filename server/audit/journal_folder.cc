@@ -11,6 +11,7 @@
 
 #include "server/base/check.h"
 #include "server/base/status_macros.h"
+#include "server/base/utf8.h"
 
 namespace holdfast::audit {
 namespace {
@@ -50,6 +51,22 @@ absl::Status Damaged(const std::string& path, uint64_t number, uint64_t byte,
       fmt::format("{}: record {} at byte {}: {}; nothing was changed; keep the folder as evidence "
                   "and start with an empty one",
                   path, number, byte, what));
+}
+
+// A protobuf text that is not UTF-8 could be written but not read back; names come from strangers.
+void EscapeTextsThatAreNotUtf8(v1::AuditRecord& record) {
+  const google::protobuf::Descriptor& type = *v1::AuditRecord::descriptor();
+  for (int i = 0; i < type.field_count(); ++i) {
+    if (type.field(i)->type() != google::protobuf::FieldDescriptor::TYPE_STRING) continue;
+    const std::string text = record.GetReflection()->GetString(record, type.field(i));
+    if (Utf8Chars(text).has_value()) continue;
+    std::string escaped;
+    for (const char c : text) {
+      const bool ascii = static_cast<unsigned char>(c) < 0x80;
+      escaped += ascii ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
+    }
+    record.GetReflection()->SetString(&record, type.field(i), escaped);
+  }
 }
 
 }  // namespace
@@ -118,6 +135,7 @@ absl::StatusOr<bool> JournalFolder::Stage(v1::AuditRecord& record) {
   record.set_node_id(options_.node_id);
   record.set_number(staged_end_.number + 1);
   record.set_wall_ms(ToMillis(clock_.Wall()));
+  EscapeTextsThatAreNotUtf8(record);
   const size_t bytes = record.ByteSizeLong();
   if (bytes > kJournalRecordBytesMax) {
     return absl::InvalidArgumentError(fmt::format("audit record of {} bytes, expected at most {}",

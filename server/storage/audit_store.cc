@@ -1,6 +1,7 @@
 #include "server/storage/audit_store.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/unknown_field_set.h>
 
 #include <limits>
 
@@ -35,6 +36,10 @@ absl::Status CheckAuditQuery(const AuditQuery& query) {
 }
 
 absl::Status CheckAuditRecord(const v1::AuditRecord& record) {
+  if (!record.GetReflection()->GetUnknownFields(record).empty()) {
+    return absl::FailedPreconditionError(
+        "upgrade_required: an audit record has fields that this program does not know");
+  }
   if (record.node_id().empty()) return absl::InvalidArgumentError("audit record without a node id");
   if (record.number() == 0 || record.number() > kNumberMax) {
     return absl::InvalidArgumentError(fmt::format("audit record of {}: {} is no number of a record",

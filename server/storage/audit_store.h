@@ -53,7 +53,8 @@ struct AuditCoverage {
 // Invariants  1. A record is there once, whatever is added twice; one that is there never changes.
 //             2. Every number up to highest is there, was removed by retention, or is in a gap.
 // Threading   Thread-safe.
-// Failure     INVALID_ARGUMENT: refused. RESOURCE_EXHAUSTED: no room, try again later. DATA_LOSS:
+// Failure     INVALID_ARGUMENT: refused. FAILED_PRECONDITION: "upgrade_required".
+// RESOURCE_EXHAUSTED: no room, try again later. DATA_LOSS:
 //             damaged, or a journal that was turned back (a number that is there came with another
 //             content); nothing of that Add was kept.
 class AuditStore {

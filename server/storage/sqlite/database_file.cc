@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -165,6 +166,19 @@ absl::StatusOr<OpenedFile> OpenDatabaseFile(const std::string& path, const Datab
   }
   HOLDFAST_RETURN_IF_ERROR(Migrate(*opened.connection, kind, static_cast<uint64_t>(version)));
   return opened;
+}
+
+absl::Status CheckFreeSpace(const std::string& path, uint64_t free_bytes_min) {
+  struct statvfs info {};
+  const std::string folder = path.substr(0, path.rfind('/') + 1);
+  if (statvfs(folder.empty() ? "." : folder.c_str(), &info) != 0) {
+    return ErrnoStatus("ask for free space at " + path);
+  }
+  const uint64_t free_bytes = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+  if (free_bytes >= free_bytes_min) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("{}: {} bytes are free on its file system, expected at least {}", path,
+                  free_bytes, free_bytes_min));
 }
 
 }  // namespace holdfast::storage::sqlite

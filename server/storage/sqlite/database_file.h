@@ -27,6 +27,9 @@ struct OpenedFile {
 absl::StatusOr<OpenedFile> OpenDatabaseFile(const std::string& path, const DatabaseKind& kind,
                                             Connection::Journal journal, uint64_t check_bytes_max);
 
+// RESOURCE_EXHAUSTED, naming both numbers, when the file system of `path` has less.
+absl::Status CheckFreeSpace(const std::string& path, uint64_t free_bytes_min);
+
 }  // namespace holdfast::storage::sqlite
 
 #endif  // HOLDFAST_SERVER_STORAGE_SQLITE_DATABASE_FILE_H_

@@ -1,7 +1,6 @@
 #include "server/storage/sqlite/sqlite_store.h"
 
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 
@@ -71,17 +70,7 @@ absl::Status SqliteStore::failure() const {
 }
 
 absl::Status SqliteStore::CheckRoom() {
-  struct statvfs info {};
-  const std::string folder = options_.path.substr(0, options_.path.rfind('/') + 1);
-  if (statvfs(folder.empty() ? "." : folder.c_str(), &info) != 0) {
-    return ErrnoStatus("ask for free space at " + options_.path);
-  }
-  const uint64_t free_bytes = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
-  if (free_bytes < options_.free_bytes_min) {
-    return absl::ResourceExhaustedError(
-        fmt::format("{}: {} bytes are free on its file system, expected at least {}", options_.path,
-                    free_bytes, options_.free_bytes_min));
-  }
+  HOLDFAST_RETURN_IF_ERROR(CheckFreeSpace(options_.path, options_.free_bytes_min));
   if (checkpointer_->wal_bytes() <= options_.wal_bytes_max) return absl::OkStatus();
   HOLDFAST_ASSIGN_OR_RETURN(const CheckpointResult result, writer_->Checkpoint(/*truncate=*/true));
   checkpointer_->NoteCommit(result.busy ? result.wal_frames : 0);

@@ -92,7 +92,7 @@ TEST_F(JournalCrashTest, ACrashWhileTheNextSegmentIsMadeLosesNothing) {
   spare.replace(0, header.size(), header);
   ASSERT_TRUE(WriteFileAtomic(options_.path + "/spare", spare, 0600).ok());
   const auto journal = MustOpen();
-  Add(*journal, 1000);
+  AddMany(*journal, 1000);
   EXPECT_EQ(Report().last, 1003u);
   EXPECT_FALSE(Report().first_break.has_value());
 }

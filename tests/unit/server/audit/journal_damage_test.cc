@@ -70,7 +70,7 @@ TEST_F(JournalDamageTest, ARemovedRecordIsNamed) {
 }
 
 TEST_F(JournalDamageTest, DamageInAnEarlierSegmentIsFoundByReadAndVerify) {
-  { Add(*MustOpen(), 1000); }
+  { AddMany(*MustOpen(), 1000); }
   std::string bytes = BytesOf(1);
   bytes[ByteOf(7) + kFrameHeaderBytes] ^= 1;
   Replace(1, bytes);
@@ -83,7 +83,7 @@ TEST_F(JournalDamageTest, DamageInAnEarlierSegmentIsFoundByReadAndVerify) {
 }
 
 TEST_F(JournalDamageTest, RecordsCutOffAtTheEndOfAnEarlierSegmentAreNamed) {
-  { Add(*MustOpen(), 1000); }
+  { AddMany(*MustOpen(), 1000); }
   const uint64_t second = LaterSegments().front();
   std::string bytes = BytesOf(1);
   std::fill(bytes.begin() + static_cast<ptrdiff_t>(ByteOf(second - 1)), bytes.end(), '\0');
@@ -92,7 +92,7 @@ TEST_F(JournalDamageTest, RecordsCutOffAtTheEndOfAnEarlierSegmentAreNamed) {
 }
 
 TEST_F(JournalDamageTest, AMissingSegmentIsNamed) {
-  { Add(*MustOpen(), 2000); }
+  { AddMany(*MustOpen(), 2000); }
   const std::vector<uint64_t> later = LaterSegments();
   ASSERT_GE(later.size(), 2u);
   std::filesystem::remove(SegmentName(later[0]));

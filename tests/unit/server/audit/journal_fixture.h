@@ -61,6 +61,14 @@ class JournalFixture : public testing::Test {
       ASSERT_TRUE(status.ok()) << status;
     }
   }
+  // In few groups.
+  static void AddMany(Journal& journal, int count) {
+    for (int i = 1; i < count; ++i) {
+      journal.Append(Retrieval("root"),
+                     [](const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; });
+    }
+    Add(journal, 1);
+  }
   JournalReport Report() const {
     const auto report = VerifyJournal(options_.path, options_.node_id, JournalKey());
     EXPECT_TRUE(report.ok()) << report.status();

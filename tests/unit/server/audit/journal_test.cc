@@ -60,7 +60,7 @@ TEST_F(JournalTest, ReadKeepsItsBounds) {
 
 TEST_F(JournalTest, ReadsAcrossSegments) {
   const auto journal = MustOpen();
-  Add(*journal, 2000);
+  AddMany(*journal, 2000);
   ASSERT_GE(std::distance(std::filesystem::directory_iterator(options_.path), {}), 5);
   uint64_t next = 1;
   while (next <= journal->head()) {
@@ -132,8 +132,8 @@ TEST_F(JournalTest, AFullDiskStillTakesASegmentOfRecordsAndThenRefusesClearly) {
   EXPECT_GE(ready, options_.segment_bytes);
   int taken = 0;
   absl::Status status;
-  while ((status = journal->AppendAndWait(Retrieval("root"))).ok()) ++taken;
-  EXPECT_GT(taken, 400) << ready;
+  while ((status = journal->AppendAndWait(Retrieval(std::string(1000, 'x')))).ok()) ++taken;
+  EXPECT_GT(taken, 100) << ready;
   EXPECT_EQ(vault::RefusalOf(status), vault::Refusal::kAuditUnavailable) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("No space left on device"));
   EXPECT_TRUE(journal->failure().ok());
@@ -152,7 +152,7 @@ TEST_F(JournalTest, RefusesBeyondBytesMaxUntilRetentionMakesRoom) {
   options_.bytes_max = 3 * options_.segment_bytes;
   const auto journal = MustOpen();
   absl::Status status;
-  while ((status = journal->AppendAndWait(Retrieval("root"))).ok()) {
+  while ((status = journal->AppendAndWait(Retrieval(std::string(1000, 'x')))).ok()) {
   }
   EXPECT_EQ(vault::RefusalOf(status), vault::Refusal::kAuditUnavailable) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("limits.journal_megabytes"));
@@ -172,7 +172,7 @@ TEST_F(JournalTest, RefusesBeyondBytesMaxUntilRetentionMakesRoom) {
 
 TEST_F(JournalTest, TrimKeepsWhatIsNotOldEnough) {
   const auto journal = MustOpen();
-  Add(*journal, 1000);
+  AddMany(*journal, 1000);
   EXPECT_EQ(*journal->TrimOlderThan(clock_.Wall() - std::chrono::milliseconds(1)), 0u);
   EXPECT_EQ(journal->oldest(), 1u);
 }
@@ -187,6 +187,16 @@ TEST_F(JournalTest, ARecordThatIsTooLongIsRefusedAlone) {
     ASSERT_TRUE(journal->AppendAndWait(Retrieval(std::string(32000, 'x'))).ok());
   }
   EXPECT_EQ(journal->Read(1, 100, 1 << 20)->records_size(), 11);
+}
+
+TEST_F(JournalTest, ANameThatIsNotUtf8CanBeReadBack) {
+  const auto journal = MustOpen();
+  ASSERT_TRUE(journal->AppendAndWait(Retrieval("caf\xe9")).ok());
+  ASSERT_TRUE(journal->AppendAndWait(Retrieval("caf\xc3\xa9")).ok());
+  const auto records = journal->Read(1, 10, 1 << 20);
+  ASSERT_TRUE(records.ok()) << records.status();
+  EXPECT_EQ(records->records(0).account_name(), "caf\\xe9");
+  EXPECT_EQ(records->records(1).account_name(), "caf\xc3\xa9");
 }
 
 TEST_F(JournalTest, WhatWaitsIsBounded) {
