@@ -17,8 +17,12 @@ inline constexpr int kCodeSuccess = 20000;
 inline constexpr int kCodeFailed = 40000;
 inline constexpr int kCodeReadOnly = 40300;
 inline constexpr int kCodeInternal = 50001;
-// Ours: the write is durable here and not confirmed by the secondaries; it may or may not stay.
+// Ours, from here on: the write is durable here and not confirmed by the secondaries; it may or may
+// not stay.
 inline constexpr int kCodeOutcomeUnknown = 50400;
+inline constexpr int kCodeUnavailable = 50300;   // not now; nothing was done
+inline constexpr int kCodeNotNewEnough = 41200;  // older than the request demands
+inline constexpr int kCodePositionLost = 40900;  // the demanded position is on no history any more
 
 inline constexpr std::string_view kReadOnlyMessage =
     "Write operations are not permitted. The server is running in read-only mode.";

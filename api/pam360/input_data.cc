@@ -8,6 +8,7 @@
 
 #include "api/pam360/lenient_object.h"
 #include "server/base/status_macros.h"
+#include "server/vault/refusal.h"
 
 namespace holdfast::pam360 {
 namespace {
@@ -108,6 +109,11 @@ absl::Status WrongForm(std::string_view name, std::string_view expected) {
 
 }  // namespace
 
+absl::Status MandatoryMissing(std::string_view name) {
+  return vault::Refuse(vault::Refusal::kMandatoryMissing,
+                       fmt::format("Mandatory parameter {} is missing.", name));
+}
+
 std::optional<std::string> FormDecode(std::string_view text) { return Decode(text, true); }
 std::optional<std::string> PercentDecode(std::string_view text) { return Decode(text, false); }
 
@@ -143,7 +149,7 @@ absl::StatusOr<std::string> Parameters::Text(std::string_view name) const {
 
 absl::StatusOr<std::string> Parameters::Needed(std::string_view name) const {
   HOLDFAST_ASSIGN_OR_RETURN(std::string text, Text(name));
-  if (text.empty()) return WrongForm(name, "a value, got none");
+  if (text.empty()) return MandatoryMissing(name);
   return text;
 }
 

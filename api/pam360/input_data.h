@@ -13,6 +13,8 @@
 
 namespace holdfast::pam360 {
 
+absl::Status MandatoryMissing(std::string_view name);
+
 // One object of parameters: operation.Details, or an item of a list in it. A missing key, null and
 // an empty string are all "not given": a client sends every optional key as "".
 //
@@ -25,9 +27,9 @@ class Parameters {
   bool Has(std::string_view name) const;
   // A text; numbers and booleans count as their text. Empty: not given.
   absl::StatusOr<std::string> Text(std::string_view name) const;
-  absl::StatusOr<std::string> Needed(std::string_view name) const;        // refused when not given
-  absl::StatusOr<SecretBytes> Secret(std::string_view name) const;        // empty: not given
-  absl::StatusOr<std::optional<bool>> Flag(std::string_view name) const;  // true, "true"
+  absl::StatusOr<std::string> Needed(std::string_view name) const;              // MANDATORY_MISSING
+  absl::StatusOr<SecretBytes> Secret(std::string_view name) const;              // empty: not given
+  absl::StatusOr<std::optional<bool>> Flag(std::string_view name) const;        // true, "true"
   absl::StatusOr<std::optional<uint64_t>> Number(std::string_view name) const;  // 5, "5"
   // nullptr: not given.
   absl::StatusOr<const boost::json::array*> Array(std::string_view name) const;
