@@ -1,0 +1,80 @@
+#include "replication/node/epoch_book.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "holdfast/v1/local.pb.h"
+#include "replication/node/translate.h"
+#include "server/base/status_macros.h"
+
+namespace holdfast::replication {
+namespace {
+
+constexpr char kEpochsFact[] = "epochs";
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<EpochBook>> EpochBook::Open(storage::Store& store,
+                                                           const std::string& node_id) {
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<std::string> fact, store.GetFact(kEpochsFact));
+  v1::EpochFacts facts;
+  if (!facts.ParseFromString(fact.value_or(""))) {
+    return absl::DataLossError("the fact epochs cannot be read");
+  }
+  EpochPromises promises{.granted = FromMessage(facts.granted()),
+                         .own = FromMessage(facts.own()),
+                         .resumed_from = FromMessage(facts.resumed_from())};
+  if (promises.own.number > promises.granted.number) {
+    return absl::DataLossError("the fact epochs claims an epoch that it has not granted");
+  }
+  return std::unique_ptr<EpochBook>(new EpochBook(store, EpochGuard(node_id, std::move(promises))));
+}
+
+absl::Status EpochBook::Persist(const EpochPromises& promises) {
+  v1::EpochFacts facts;
+  *facts.mutable_granted() = ToMessage(promises.granted);
+  *facts.mutable_own() = ToMessage(promises.own);
+  *facts.mutable_resumed_from() = ToMessage(promises.resumed_from);
+  return store_.PutFact(kEpochsFact, facts.SerializeAsString());
+}
+
+absl::StatusOr<EpochSeen> EpochBook::OnSeen(const Epoch& epoch) {
+  MutexLock lock(mu_);
+  const EpochOutcome outcome = guard_.OnSeen(epoch);
+  if (outcome.persist) HOLDFAST_RETURN_IF_ERROR(Persist(*outcome.persist));
+  return outcome.seen;
+}
+
+absl::Status EpochBook::GrantSelf(const Epoch& epoch) {
+  MutexLock lock(mu_);
+  const std::optional<EpochPromises> persist = guard_.GrantSelf(epoch);
+  if (!persist) return absl::AbortedError(fmt::format("{} was granted", ToText(guard_.granted())));
+  return Persist(*persist);
+}
+
+absl::Status EpochBook::Claim(const Epoch& epoch, const Epoch& resumed_from) {
+  MutexLock lock(mu_);
+  const std::optional<EpochPromises> persist = guard_.Claim(epoch, resumed_from);
+  if (!persist) return absl::AbortedError(fmt::format("{} was granted", ToText(guard_.granted())));
+  return Persist(*persist);
+}
+
+absl::StatusOr<GrantAnswer> EpochBook::Decide(const GrantAsk& ask, VoterFacts facts,
+                                              const std::function<void(VoterFacts&)>& hold) {
+  MutexLock lock(mu_);
+  EpochGuard trial = guard_;
+  const GrantDecision expected = DecideGrant(ask, trial, facts);
+  if (!expected.answer.granted) return expected.answer;
+  hold(facts);
+  GrantDecision decision = DecideGrant(ask, guard_, facts);
+  if (decision.persist) HOLDFAST_RETURN_IF_ERROR(Persist(*decision.persist));
+  return std::move(decision.answer);
+}
+
+EpochPromises EpochBook::promises() const {
+  MutexLock lock(mu_);
+  return guard_.promises();
+}
+
+}  // namespace holdfast::replication

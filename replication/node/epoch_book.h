@@ -1,0 +1,50 @@
+#ifndef HOLDFAST_REPLICATION_NODE_EPOCH_BOOK_H_
+#define HOLDFAST_REPLICATION_NODE_EPOCH_BOOK_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "replication/core/epoch_guard.h"
+#include "replication/core/restart.h"
+#include "server/base/mutex.h"
+#include "server/storage/store.h"
+
+namespace holdfast::replication {
+
+// The promises of this node about epochs: an EpochGuard whose every rise is on disk before anybody
+// hears of it (fact "epochs", docs/formats/node.md).
+//
+// Threading   Thread-safe; a call that has to write blocks the others.
+// Ownership   Borrows the store.
+// Failure     When a promise cannot be written, it is kept in memory and not told: the status is
+//             returned, and the caller acts as if the epoch were refused.
+class EpochBook {
+ public:
+  static absl::StatusOr<std::unique_ptr<EpochBook>> Open(storage::Store& store,
+                                                         const std::string& node_id);
+
+  absl::StatusOr<EpochSeen> OnSeen(const Epoch& epoch);
+  absl::Status GrantSelf(const Epoch& epoch);  // ABORTED: something newer was promised
+  absl::Status Claim(const Epoch& epoch, const Epoch& resumed_from);
+  // `hold` ends the link of older epochs and gives the log of that moment; called only when the
+  // epoch will be granted.
+  absl::StatusOr<GrantAnswer> Decide(const GrantAsk& ask, VoterFacts facts,
+                                     const std::function<void(VoterFacts&)>& hold);
+  EpochPromises promises() const;
+
+ private:
+  EpochBook(storage::Store& store, EpochGuard guard) : store_(store), guard_(std::move(guard)) {}
+  absl::Status Persist(const EpochPromises& promises);
+
+  storage::Store& store_;
+  mutable Mutex mu_;
+  EpochGuard guard_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace holdfast::replication
+
+#endif  // HOLDFAST_REPLICATION_NODE_EPOCH_BOOK_H_

@@ -1,0 +1,384 @@
+#include "replication/node/follow_loop.h"
+
+#include <utility>
+
+#include "replication/core/history.h"
+#include "replication/node/translate.h"
+#include "server/base/limits.h"
+#include "server/crypto/random.h"
+#include "server/observe/log.h"
+
+namespace holdfast::replication {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{100};
+
+double RandomShare() { return crypto::RandomBelow(1 << 20) / static_cast<double>(1 << 20); }
+
+}  // namespace
+
+FollowLoop::FollowLoop(Deps deps)
+    : deps_(std::move(deps)), machine_(deps_.book.promises().granted) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+FollowLoop::~FollowLoop() {
+  {
+    MutexLock lock(mu_);
+    stop_ = true;
+  }
+  wake_.NotifyAll();
+  thread_.join();
+}
+
+void FollowLoop::SetPrimary(const std::optional<std::string>& node_id) {
+  MutexLock lock(mu_);
+  wanted_ = node_id;
+}
+
+void FollowLoop::Pause() {
+  MutexLock lock(mu_);
+  paused_ = true;
+  wake_.NotifyAll();
+  while (!idle_ && !stop_) room_.Wait(mu_);
+}
+
+void FollowLoop::Resume() {
+  MutexLock lock(mu_);
+  paused_ = false;
+  wake_.NotifyAll();
+}
+
+void FollowLoop::Granted(const Epoch& epoch) {
+  MutexLock lock(mu_);
+  granted_ = epoch;
+  wake_.NotifyAll();
+}
+
+LinkView FollowLoop::View() const {
+  const MonoTime now = deps_.clock.Mono();
+  MutexLock lock(mu_);
+  LinkView view{.primary = machine_.primary(),
+                .state = machine_.state(now),
+                .epoch = machine_.epoch(),
+                .lag_seconds = machine_.LagSeconds(now),
+                .lag_records = machine_.LagRecords(),
+                .link_age_seconds = machine_.LinkAgeSeconds(now),
+                .fault = fault_};
+  view.live = !paused_ && machine_.streaming() && view.state != PeerState::kStale;
+  return view;
+}
+
+template <typename Fn>
+FollowerEffects FollowLoop::With(Fn fn) {
+  MutexLock lock(mu_);
+  return fn(machine_);
+}
+
+void FollowLoop::Run() {
+  while (true) {
+    {
+      MutexLock lock(mu_);
+      if (stop_) break;
+      if (paused_) {
+        if (connection_ == nullptr) {
+          idle_ = true;
+          room_.NotifyAll();
+          wake_.Wait(mu_);
+          continue;
+        }
+      } else {
+        idle_ = false;
+      }
+    }
+    Step();
+  }
+  HangUp();
+}
+
+void FollowLoop::Step() {
+  const MonoTime now = deps_.clock.Mono();
+  bool paused = false;
+  std::optional<std::string> wanted;
+  std::optional<Epoch> granted;
+  {
+    MutexLock lock(mu_);
+    paused = paused_;
+    wanted = wanted_;
+    granted = std::exchange(granted_, std::nullopt);
+  }
+  if (paused) {
+    HangUp();
+    deps_.ledger.Unfollow();
+    CarryOut(With([&](FollowerMachine& m) { return m.OnDisconnected(now, RandomShare()); }));
+    return;
+  }
+  if (granted) CarryOut(With([&](FollowerMachine& m) { return m.OnGranted(*granted); }));
+  CarryOut(With([&](FollowerMachine& m) { return m.OnPrimaryKnown(wanted, now); }));
+  if (std::optional<Incoming> incoming = NextFrame()) CarryOut(OnFrame(std::move(*incoming)));
+  CarryOut(With([&](FollowerMachine& m) { return m.OnTick(deps_.clock.Mono()); }));
+}
+
+std::optional<FollowLoop::Incoming> FollowLoop::NextFrame() {
+  MutexLock lock(mu_);
+  if (frames_.empty() && !stop_ && !paused_) wake_.WaitFor(mu_, kTick);
+  if (frames_.empty()) return std::nullopt;
+  Incoming incoming = std::move(frames_.front());
+  frames_.pop_front();
+  room_.NotifyAll();
+  return incoming;
+}
+
+// Carries out effects, and those that come of them, until there are none.
+void FollowLoop::CarryOut(FollowerEffects effects) {
+  FollowerEffects next;
+  while (CarryOutOne(effects, next)) {
+    effects = std::move(next);
+    next = {};
+  }
+}
+
+// True: `next` came of it.
+bool FollowLoop::CarryOutOne(const FollowerEffects& effects, FollowerEffects& next) {
+  const MonoTime now = deps_.clock.Mono();
+  if (effects.drop) {
+    LogInfo("stream from {} ends: {} {}", View().primary.value_or("nobody"), ToText(*effects.drop),
+            effects.drop_detail);
+    {
+      MutexLock lock(mu_);
+      fault_ = effects.drop_detail;
+    }
+    HangUp();
+    deps_.ledger.Unfollow();
+    next = With([&](FollowerMachine& m) { return m.OnDisconnected(now, RandomShare()); });
+    deps_.link_changed();
+    return true;
+  }
+  if (effects.dial) {
+    Dial(*effects.dial);
+    next = With([&](FollowerMachine& m) {
+      return connection_ != nullptr ? m.OnConnected(now) : m.OnDisconnected(now, RandomShare());
+    });
+    return true;
+  }
+  if (effects.send_hello) SendHello();
+  if (effects.persist_epoch) {
+    const absl::StatusOr<EpochSeen> seen = deps_.book.OnSeen(*effects.persist_epoch);
+    const bool good = seen.ok() && (*seen == EpochSeen::kHigher || *seen == EpochSeen::kCurrent);
+    next = With([&](FollowerMachine& m) {
+      return good ? m.OnEpochPersisted(*effects.persist_epoch)
+                  : m.OnBatchRefused(false, "the epoch could not be promised");
+    });
+    return true;
+  }
+  if (effects.cut_after) {
+    const absl::Status cut = deps_.ledger.CutAfter(*effects.cut_after);
+    if (!cut.ok()) LogError("cut after {}: {}", *effects.cut_after, holdfast::ToText(cut));
+    next = With([&](FollowerMachine& m) { return m.OnCutDone(cut.ok()); });
+    return true;
+  }
+  if (effects.follow) {
+    deps_.ledger.Follow(effects.follow_epoch, effects.follow_first_seq);
+    LogInfo("follows {} in epoch {}", View().primary.value_or("nobody"),
+            ToText(effects.follow_epoch));
+    deps_.link_changed();
+  }
+  if (effects.send_ack) SendAck();
+  return false;
+}
+
+void FollowLoop::Dial(const std::string& node_id) {
+  client_ = deps_.client(node_id);
+  if (client_ == nullptr) return;
+  connection_ = client_->Follow();
+  uint64_t id = 0;
+  {
+    MutexLock lock(mu_);
+    id = ++connection_id_;
+  }
+  reader_ = std::thread([this, id, connection = connection_] {
+    bool open = true;
+    while (open) {
+      Incoming incoming{.connection = id};
+      if (!connection->Read(&incoming.frame)) {
+        incoming.end = true;
+        incoming.why = connection->Finish();
+        open = false;
+      }
+      MutexLock lock(mu_);
+      while (frames_.size() >= kFramesMax && connection_id_ == id && !stop_) room_.Wait(mu_);
+      if (connection_id_ != id || stop_) return;
+      frames_.push_back(std::move(incoming));
+      wake_.NotifyAll();
+    }
+  });
+}
+
+void FollowLoop::HangUp() {
+  if (connection_ == nullptr) return;
+  {
+    MutexLock lock(mu_);
+    ++connection_id_;
+    frames_.clear();
+  }
+  room_.NotifyAll();
+  connection_->Cancel();
+  reader_.join();
+  connection_.reset();
+  client_.reset();
+  snapshot_.reset();
+  snapshot_point_.reset();
+}
+
+void FollowLoop::SendHello() {
+  const LogShape shape = deps_.ledger.Shape();
+  const HelloInfo hello{.cluster_id = deps_.identity.cluster_id,
+                        .node_id = deps_.identity.node_id,
+                        .granted = deps_.book.promises().granted,
+                        .last = shape.last,
+                        .committed_seq = deps_.ledger.progress().committed_seq,
+                        .history = NewestOf(shape.history, kHelloHistoryMax)};
+  v1::FollowerFrame frame;
+  *frame.mutable_hello() = ToMessage(hello, deps_.identity.version);
+  connection_->Write(frame);  // A stream that is gone is told by its reader.
+}
+
+void FollowLoop::SendAck() {
+  if (connection_ == nullptr) return;
+  const LedgerProgress progress = deps_.ledger.progress();
+  v1::FollowerFrame frame;
+  {
+    MutexLock lock(mu_);
+    *frame.mutable_ack() = ToMessage(machine_.MakeAck(progress.durable_seq, progress.durable_seq,
+                                                      progress.committed_seq, deps_.clock.Mono()));
+  }
+  connection_->Write(frame);
+}
+
+FollowerEffects FollowLoop::OnFrame(Incoming incoming) {
+  {
+    MutexLock lock(mu_);
+    if (incoming.connection != connection_id_) return {};
+  }
+  const MonoTime now = deps_.clock.Mono();
+  if (incoming.end) {
+    LogInfo("stream from {} is gone: {}", View().primary.value_or("nobody"),
+            holdfast::ToText(incoming.why));
+    HangUp();
+    deps_.ledger.Unfollow();
+    deps_.link_changed();
+    return With([&](FollowerMachine& m) { return m.OnDisconnected(now, RandomShare()); });
+  }
+  switch (incoming.frame.frame_case()) {
+    case v1::PrimaryFrame::kHelloAnswer: {
+      absl::StatusOr<HelloAnswerInfo> answer = FromMessage(incoming.frame.hello_answer());
+      if (!answer.ok()) return BatchFault(answer.status());
+      return With([&](FollowerMachine& m) { return m.OnHelloAnswer(*answer, now); });
+    }
+    case v1::PrimaryFrame::kBatch:
+      return OnBatch(incoming.frame.batch());
+    case v1::PrimaryFrame::kHeartbeat: {
+      const HeartbeatInfo heartbeat = FromMessage(incoming.frame.heartbeat());
+      FollowerEffects effects =
+          With([&](FollowerMachine& m) { return m.OnHeartbeat(heartbeat, now); });
+      if (effects.drop) return effects;
+      if (!With([](FollowerMachine& m) {
+             return FollowerEffects{.send_ack = m.streaming()};
+           }).send_ack) {
+        return effects;
+      }
+      deps_.ledger.CommitForeign(heartbeat.committed_seq);
+      const uint64_t applied = deps_.ledger.progress().committed_seq;
+      return With([&](FollowerMachine& m) { return m.OnLogMoved(applied); });
+    }
+    case v1::PrimaryFrame::kSnapshotBegin:
+    case v1::PrimaryFrame::kSnapshotChunk:
+    case v1::PrimaryFrame::kSnapshotEnd:
+      return OnSnapshotFrame(incoming.frame);
+    case v1::PrimaryFrame::FRAME_NOT_SET:
+      break;
+  }
+  return BatchFault(absl::InvalidArgumentError("a frame of an unknown kind"));
+}
+
+FollowerEffects FollowLoop::OnBatch(const v1::Batch& message) {
+  const MonoTime now = deps_.clock.Mono();
+  const Epoch epoch = FromMessage(message.epoch());
+  const uint64_t last = message.first_seq() + static_cast<uint64_t>(message.entries_size()) - 1;
+  FollowerEffects effects = With([&](FollowerMachine& m) { return m.OnBatch(epoch, last, now); });
+  if (effects.drop) return effects;
+  const absl::StatusOr<ForeignBatch> batch = FromMessage(message, deps_.keys);
+  if (!batch.ok()) return BatchFault(batch.status());
+  const ForeignOutcome outcome = deps_.ledger.AppendForeign(*batch);
+  if (outcome.refusal) {
+    return With([&](FollowerMachine& m) {
+      return m.OnBatchRefused(*outcome.refusal == BatchRefusal::kDigestMismatch, outcome.detail);
+    });
+  }
+  if (!outcome.failure.ok()) return BatchFault(outcome.failure);
+  const uint64_t applied = deps_.ledger.progress().committed_seq;
+  return With([&](FollowerMachine& m) { return m.OnLogMoved(applied); });
+}
+
+// What came cannot be used: by its status the state that operators see.
+FollowerEffects FollowLoop::BatchFault(const absl::Status& status) {
+  LogError("from the primary: {}", holdfast::ToText(status));
+  return With([&](FollowerMachine& m) {
+    const std::string text(status.message());
+    if (absl::IsUnimplemented(status)) return m.OnUpgradeRequired(text);
+    return m.OnBatchRefused(absl::IsDataLoss(status) || absl::IsUnauthenticated(status), text);
+  });
+}
+
+FollowerEffects FollowLoop::OnSnapshotFrame(const v1::PrimaryFrame& frame) {
+  With([&](FollowerMachine& m) {
+    m.OnProgress(deps_.clock.Mono());
+    return FollowerEffects{};
+  });
+  if (frame.has_snapshot_begin()) {
+    absl::StatusOr<SnapshotFile> file = SnapshotFile::Make(deps_.identity.data_folder);
+    if (!file.ok()) return SnapshotFault(file.status());
+    std::vector<EpochStart> history;
+    {
+      MutexLock lock(mu_);
+      history = machine_.answer_history();
+    }
+    absl::StatusOr<SnapshotPoint> point = FromMessage(frame.snapshot_begin(), history);
+    if (!point.ok()) return SnapshotFault(point.status());
+    snapshot_.emplace(*std::move(file));
+    snapshot_begin_ = frame.snapshot_begin();
+    snapshot_point_ = *std::move(point);
+    LogInfo("snapshot at {} of {} rows begins", snapshot_point_->seq, snapshot_point_->rows);
+    return {};
+  }
+  if (!snapshot_) return SnapshotFault(absl::InvalidArgumentError("a piece before its beginning"));
+  if (frame.has_snapshot_end()) return InstallSnapshot(frame.snapshot_end());
+  if (frame.snapshot_chunk().offset() != snapshot_->bytes()) {
+    return SnapshotFault(absl::InvalidArgumentError("a piece is missing"));
+  }
+  const absl::Status status = snapshot_->AddChunk(frame.snapshot_chunk().data());
+  return status.ok() ? FollowerEffects{} : SnapshotFault(status);
+}
+
+FollowerEffects FollowLoop::InstallSnapshot(const v1::SnapshotEnd& end) {
+  const Digest mac = snapshot_->MacOf(snapshot_begin_, deps_.keys);
+  if (end.bytes() != snapshot_->bytes() || end.mac() != std::string(mac.begin(), mac.end())) {
+    return SnapshotFault(absl::UnauthenticatedError("the snapshot's MAC does not fit its bytes"));
+  }
+  const absl::Status status =
+      deps_.ledger.ReplaceBySnapshot(*snapshot_point_, [this] { return snapshot_->NextRow(); });
+  if (!status.ok()) return SnapshotFault(status);
+  LogInfo("snapshot at {} is in place", snapshot_point_->seq);
+  snapshot_.reset();
+  return With([&](FollowerMachine& m) {
+    m.OnLogMoved(snapshot_point_->seq);
+    return m.OnSnapshotInstalled();
+  });
+}
+
+FollowerEffects FollowLoop::SnapshotFault(const absl::Status& status) {
+  snapshot_.reset();
+  return BatchFault(absl::Status(status.code(), "snapshot: " + std::string(status.message())));
+}
+
+}  // namespace holdfast::replication

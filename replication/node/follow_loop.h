@@ -1,0 +1,119 @@
+#ifndef HOLDFAST_REPLICATION_NODE_FOLLOW_LOOP_H_
+#define HOLDFAST_REPLICATION_NODE_FOLLOW_LOOP_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "replication/core/follower.h"
+#include "replication/ledger/ledger.h"
+#include "replication/node/epoch_book.h"
+#include "replication/node/publish_loop.h"
+#include "replication/node/snapshot_file.h"
+#include "replication/peer/peer_client.h"
+#include "server/base/clock.h"
+#include "server/base/mutex.h"
+
+namespace holdfast::replication {
+
+// What a secondary knows of its link.
+struct LinkView {
+  std::optional<std::string> primary;  // whom it follows, or tries to
+  bool live = false;                   // streams, and heard of it lately
+  PeerState state = PeerState::kConnecting;
+  Epoch epoch;
+  std::optional<double> lag_seconds;
+  std::optional<uint64_t> lag_records;
+  std::optional<double> link_age_seconds;
+  std::string fault;  // why the last stream ended
+};
+
+// The secondary's side of the stream: FollowerMachine between a connection and the ledger.
+//
+// Threading   Thread-safe. One thread of its own carries everything out; one a connection reads.
+// Ownership   Borrows everything in Deps.
+class FollowLoop {
+ public:
+  struct Deps {
+    const NodeIdentity& identity;
+    Ledger& ledger;
+    EpochBook& book;
+    const crypto::KeyRing& keys;
+    const Clock& clock;
+    // A client for a member; null: not known.
+    std::function<std::shared_ptr<PeerClient>(const std::string& node_id)> client;
+    std::function<void()> link_changed;
+  };
+  explicit FollowLoop(Deps deps);
+  ~FollowLoop();
+
+  // Whom to follow: PickPrimary's word. nullopt: nobody known.
+  void SetPrimary(const std::optional<std::string>& node_id);
+  // A primary does not follow. Pause returns once no batch of an older primary can come in.
+  void Pause();
+  void Resume();
+  // A grant raised the bar.
+  void Granted(const Epoch& epoch);
+  LinkView View() const;
+
+ private:
+  using Event = std::function<FollowerEffects(FollowerMachine&)>;
+  struct Incoming {
+    uint64_t connection = 0;
+    v1::PrimaryFrame frame;
+    bool end = false;
+    absl::Status why;
+  };
+  static constexpr size_t kFramesMax = 64;  // read ahead; then the stream is not read any more
+
+  void Run();
+  void Step();
+  std::optional<Incoming> NextFrame();
+  void CarryOut(FollowerEffects effects);
+  bool CarryOutOne(const FollowerEffects& effects, FollowerEffects& next);
+  FollowerEffects OnFrame(Incoming incoming);
+  FollowerEffects OnBatch(const v1::Batch& message);
+  FollowerEffects OnSnapshotFrame(const v1::PrimaryFrame& frame);
+  FollowerEffects InstallSnapshot(const v1::SnapshotEnd& end);
+  FollowerEffects SnapshotFault(const absl::Status& status);
+  FollowerEffects BatchFault(const absl::Status& status);
+  void Dial(const std::string& node_id);
+  void HangUp();
+  void SendHello();
+  void SendAck();
+  template <typename Fn>
+  FollowerEffects With(Fn fn);
+
+  const Deps deps_;
+
+  mutable Mutex mu_;
+  CondVar wake_;
+  CondVar room_;
+  FollowerMachine machine_ ABSL_GUARDED_BY(mu_);
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  bool paused_ ABSL_GUARDED_BY(mu_) = true;
+  bool idle_ ABSL_GUARDED_BY(mu_) = true;  // the loop has seen paused_ and holds no connection
+  std::optional<std::string> wanted_ ABSL_GUARDED_BY(mu_);
+  std::optional<Epoch> granted_ ABSL_GUARDED_BY(mu_);
+  std::deque<Incoming> frames_ ABSL_GUARDED_BY(mu_);
+  std::string fault_ ABSL_GUARDED_BY(mu_);
+  uint64_t connection_id_ ABSL_GUARDED_BY(mu_) = 0;
+
+  // The loop thread's own.
+  std::shared_ptr<PeerClient> client_;
+  std::shared_ptr<PrimaryConnection> connection_;
+  std::thread reader_;
+  std::optional<SnapshotFile> snapshot_;
+  v1::SnapshotBegin snapshot_begin_;
+  std::optional<SnapshotPoint> snapshot_point_;
+
+  std::thread thread_;
+};
+
+}  // namespace holdfast::replication
+
+#endif  // HOLDFAST_REPLICATION_NODE_FOLLOW_LOOP_H_

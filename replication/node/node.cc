@@ -1,0 +1,300 @@
+#include "replication/node/node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "replication/node/known_members.h"
+#include "replication/node/translate.h"
+#include "server/base/limits.h"
+#include "server/base/status_macros.h"
+#include "server/observe/log.h"
+
+namespace holdfast::replication {
+namespace {
+
+constexpr std::chrono::milliseconds kTickEvery{200};
+constexpr size_t kJournalPage = 1000;
+constexpr size_t kJournalPageBytes = 4 << 20;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Node>> Node::Make(Deps deps) {
+  auto node = std::unique_ptr<Node>(new Node(std::move(deps)));
+  HOLDFAST_ASSIGN_OR_RETURN(node->book_,
+                            EpochBook::Open(node->deps_.store, node->deps_.identity.node_id));
+  HOLDFAST_ASSIGN_OR_RETURN(node->told_members_, GetKnownMembers(node->deps_.store));
+  return node;
+}
+
+Node::Node(Deps deps) : deps_(std::move(deps)) {}
+
+Node::~Node() { Stop(); }
+
+absl::Status Node::Start(const std::string& peer_address) {
+  follow_ = std::make_unique<FollowLoop>(
+      FollowLoop::Deps{.identity = deps_.identity,
+                       .ledger = deps_.ledger,
+                       .book = *book_,
+                       .keys = deps_.keys,
+                       .clock = deps_.clock,
+                       .client = [this](const std::string& id) { return ClientOf(id); },
+                       .link_changed = [this] { Wake(); }});
+  subscription_ = deps_.ledger.Subscribe([this] { Wake(); });
+  HOLDFAST_ASSIGN_OR_RETURN(server_, PeerServer::Start(peer_address, deps_.tls, *this));
+  FollowMembers();
+  {
+    MutexLock lock(mu_);
+    started_ = true;
+    const LogShape shape = deps_.ledger.Shape();
+    const bool was_primary =
+        !shape.history.empty() && shape.history.back().epoch.node_id == deps_.identity.node_id;
+    CarryOut(role_.OnStart(was_primary));
+  }
+  UpdateView();
+  thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+void Node::Stop() {
+  {
+    MutexLock lock(mu_);
+    if (stop_) return;
+    stop_ = true;
+  }
+  {
+    MutexLock lock(wake_mu_);
+    end_ = true;
+  }
+  wake_.NotifyAll();
+  if (thread_.joinable()) thread_.join();
+  if (subscription_ != 0) deps_.ledger.Unsubscribe(subscription_);
+  deps_.gate.Set(NodeView{.node_id = deps_.identity.node_id, .why_not = "the node stops"});
+  SetServing(std::nullopt);
+  EndStreams();
+  deps_.ledger.StepDown();
+  std::map<std::string, std::unique_ptr<MemberLink>> links;
+  {
+    MutexLock lock(links_mu_);
+    links.swap(links_);
+  }
+  links.clear();
+  follow_.reset();
+  if (server_) server_->Stop();
+}
+
+int Node::peer_port() const { return server_ ? server_->port() : 0; }
+
+Role Node::role() const {
+  MutexLock lock(mu_);
+  return role_.role();
+}
+
+uint64_t Node::epoch_changes() const {
+  MutexLock lock(mu_);
+  return epoch_changes_;
+}
+
+void Node::Wake() {
+  {
+    MutexLock lock(wake_mu_);
+    happened_ = true;
+  }
+  wake_.NotifyAll();
+}
+
+void Node::Run() {
+  MonoTime collect_at{};
+  while (true) {
+    std::vector<Epoch> seen;
+    {
+      MutexLock lock(wake_mu_);
+      if (!happened_ && !end_) wake_.WaitFor(wake_mu_, kTickEvery);
+      if (end_) return;
+      happened_ = false;
+      seen.swap(seen_);
+    }
+    Tick(seen);
+    UpdateView();
+    const MonoTime now = deps_.clock.Mono();
+    if (now < collect_at) continue;
+    collect_at = now + kTickEvery;
+    FollowMembers();
+    CollectOwnJournal();
+    if (const absl::Status status = deps_.ledger.Trim(deps_.log_records_max); !status.ok()) {
+      LogWarning("the log cannot be trimmed: {}", holdfast::ToText(status));
+    }
+  }
+}
+
+void Node::Tick(const std::vector<Epoch>& seen) {
+  const LedgerProgress progress = deps_.ledger.progress();
+  const MonoTime now = deps_.clock.Mono();
+  const EpochPromises promises = book_->promises();
+  MutexLock lock(mu_);
+  for (const Epoch& epoch : seen) OnEpochSeen(epoch, false);
+  if (!progress.failure.ok() && !log_failed_) {
+    log_failed_ = true;
+    CarryOut(role_.OnLogFailed());
+  }
+  if (progress.epoch_start_committed) CarryOut(role_.OnEpochStartCommitted());
+  if (restart_) CarryOut(restart_->OnTick(now));
+  std::vector<MemberReport> reports;
+  for (const auto& [id, heard] : heard_) reports.push_back(FromMessage(heard.report));
+  follow_->SetPrimary(PickPrimary(reports, promises.granted));
+}
+
+std::vector<v1::MemberRow> Node::Members() const {
+  std::vector<v1::MemberRow> members;
+  deps_.ledger.Read([&](const vault::StateReader& state, Position) {
+    for (const v1::MemberRow* member : state.Members()) members.push_back(*member);
+  });
+  return members.empty() ? told_members_ : members;
+}
+
+// One link for each other member, made anew when its address has changed.
+void Node::FollowMembers() {
+  std::map<std::string, std::string> wanted;
+  for (const v1::MemberRow& member : Members()) {
+    if (member.node_id() != deps_.identity.node_id) {
+      wanted[member.node_id()] = member.peer_address();
+    }
+  }
+  std::vector<std::unique_ptr<MemberLink>> gone;  // joined without the lock
+  MutexLock lock(links_mu_);
+  for (auto link = links_.begin(); link != links_.end();) {
+    const auto found = wanted.find(link->first);
+    if (found != wanted.end() && found->second == addresses_[link->first]) {
+      wanted.erase(found);
+      ++link;
+    } else {
+      gone.push_back(std::move(link->second));
+      link = links_.erase(link);
+    }
+  }
+  for (const auto& [id, address] : wanted) {
+    addresses_[id] = address;
+    links_[id] = std::make_unique<MemberLink>(
+        MemberLink::Deps{.clock = deps_.clock,
+                         .audit = deps_.audit,
+                         .me = [this] { return Me(); },
+                         .on_report = [this](const v1::NodeReport& r) { OnReport(r); },
+                         .on_grant = [this](const GrantAnswer& a) { OnGrant(a); }},
+        id, PeerClient::Make(address, id, deps_.tls));
+  }
+}
+
+std::shared_ptr<PeerClient> Node::ClientOf(const std::string& node_id) const {
+  MutexLock lock(links_mu_);
+  const auto found = links_.find(node_id);
+  return found == links_.end() ? nullptr : found->second->client();
+}
+
+// What this node's own journal holds becomes queryable beside the others' records.
+void Node::CollectOwnJournal() {
+  const std::string& me = deps_.identity.node_id;
+  const absl::StatusOr<uint64_t> have = deps_.audit.Highest(me);
+  if (!have.ok() || *have >= deps_.journal.head()) return;
+  const uint64_t first = std::max(*have + 1, deps_.journal.oldest());
+  const absl::StatusOr<v1::AuditRecords> page =
+      deps_.journal.Read(first, kJournalPage, kJournalPageBytes);
+  const absl::Status added = page.ok() ? deps_.audit.Add(*page) : page.status();
+  if (!added.ok()) LogError("own audit records cannot be listed: {}", holdfast::ToText(added));
+}
+
+v1::NodeReport Node::Me() const { return ReportNow(); }
+
+v1::NodeReport Node::ReportNow() const {
+  const LedgerProgress progress = deps_.ledger.progress();
+  const LinkView link = follow_->View();
+  const EpochPromises promises = book_->promises();
+  const NodeView view = deps_.gate.view();
+  v1::NodeReport report;
+  MutexLock lock(mu_);
+  const bool primary = role_.publishing();
+  report.set_node_id(deps_.identity.node_id);
+  report.set_role(primary ? "primary" : "secondary");
+  if (!progress.failure.ok()) {
+    report.set_state("failed");
+  } else if (primary) {
+    report.set_state(role_.gate_open() ? "running" : "starting");
+  } else if (role_.role() == Role::kRestarting) {
+    report.set_state("restarting");
+  } else {
+    report.set_state(ToText(link.state));
+  }
+  report.set_serving(view.can_read);
+  *report.mutable_epoch() = ToMessage(primary ? role_.epoch() : link.epoch);
+  report.set_head_seq(progress.head_seq);
+  report.set_durable_seq(progress.durable_seq);
+  report.set_committed_seq(progress.committed_seq);
+  report.set_applied_seq(progress.committed_seq);
+  report.set_version(deps_.identity.version);
+  report.set_journal_head(deps_.journal.head());
+  report.set_wall_ms(ToMillis(deps_.clock.Wall()));
+  *report.mutable_granted() = ToMessage(promises.granted);
+  *report.mutable_last_epoch() = ToMessage(deps_.ledger.Shape().last.epoch);
+  if (primary) {
+    report.set_lag_seconds(0);
+    report.set_lag_records(0);
+    report.set_link_age_seconds(0);
+    return report;
+  }
+  if (link.lag_seconds) report.set_lag_seconds(*link.lag_seconds);
+  if (link.lag_records) report.set_lag_records(*link.lag_records);
+  if (link.link_age_seconds) report.set_link_age_seconds(*link.link_age_seconds);
+  return report;
+}
+
+std::vector<v1::NodeReport> Node::Reports() const {
+  std::vector<v1::NodeReport> reports{Me()};
+  const MonoTime now = deps_.clock.Mono();
+  for (const v1::MemberRow& member : Members()) {
+    if (member.node_id() == deps_.identity.node_id) continue;
+    v1::NodeReport report;
+    report.set_node_id(member.node_id());
+    report.set_state("down");
+    MutexLock lock(mu_);
+    const auto heard = heard_.find(member.node_id());
+    if (heard != heard_.end() && now - heard->second.at <= limits::kLinkStaleAfter) {
+      report = heard->second.report;
+    }
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+std::vector<FollowerView> Node::Followers() const {
+  std::vector<FollowerView> views;
+  MutexLock lock(streams_mu_);
+  for (const PublishLoop* stream : streams_) views.push_back(stream->View());
+  return views;
+}
+
+NodeView Node::ViewNow() const {
+  const LinkView link = follow_->View();
+  NodeView view{.node_id = deps_.identity.node_id};
+  {
+    MutexLock lock(mu_);
+    view.primary = role_.gate_open() && !stop_;
+    view.epoch = view.primary ? role_.epoch() : link.epoch;
+  }
+  bool joined = false;
+  deps_.ledger.Read([&](const vault::StateReader& state, Position shown) {
+    joined = state.Cluster() != nullptr;
+    if (view.epoch.number == 0) view.epoch.number = shown.epoch;
+    const std::string primary = view.primary ? deps_.identity.node_id : link.primary.value_or("");
+    if (const v1::MemberRow* member = state.FindMember(primary)) {
+      view.primary_rest_url = member->rest_url();
+      view.primary_ssh_address = member->ssh_address();
+    }
+  });
+  view.primary_up = view.primary || link.live;
+  view.age_seconds = view.primary ? std::optional<double>(0) : link.lag_seconds;
+  view.can_read = joined;
+  if (!joined) view.why_not = "it has joined and waits for its first snapshot";
+  return view;
+}
+
+void Node::UpdateView() { deps_.gate.Set(ViewNow()); }
+
+}  // namespace holdfast::replication

@@ -1,0 +1,134 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "replication/node/node.h"
+#include "replication/node/translate.h"
+#include "server/base/status_macros.h"
+#include "server/observe/log.h"
+
+namespace holdfast::replication {
+namespace {
+
+constexpr uint32_t kJournalRecordsMax = 1000;
+constexpr size_t kJournalBytesMax = 512 * 1024;
+
+}  // namespace
+
+absl::Status Node::CheckMember(const PeerIdentity& peer) {
+  for (const v1::MemberRow& member : Members()) {
+    if (member.node_id() != peer.node_id) continue;
+    if (member.fingerprint() == peer.fingerprint) return absl::OkStatus();
+    return absl::PermissionDeniedError(
+        fmt::format("the certificate of {} is not the one that it joined with", peer.node_id));
+  }
+  return absl::PermissionDeniedError(fmt::format("{} is not a member", peer.node_id));
+}
+
+v1::ExchangeResponse Node::Exchange(const PeerIdentity& peer, const v1::ExchangeRequest& request) {
+  if (request.me().node_id() == peer.node_id) OnReport(request.me());
+  v1::ExchangeResponse response;
+  *response.mutable_me() = Me();
+  return response;
+}
+
+void Node::OnReport(const v1::NodeReport& report) {
+  const MemberReport seen = FromMessage(report);
+  const MonoTime now = deps_.clock.Mono();
+  MutexLock lock(mu_);
+  if (stop_ || !started_) return;
+  heard_[report.node_id()] = {report, now};
+  const bool acknowledged = seen.primary && report.state() == "running";
+  OnEpochSeen(seen.granted, acknowledged);
+  OnEpochSeen(seen.epoch, acknowledged);
+  if (restart_) CarryOut(restart_->OnReport(seen, now));
+  Wake();
+}
+
+void Node::OnGrant(const GrantAnswer& answer) {
+  MutexLock lock(mu_);
+  if (stop_) return;
+  if (!answer.granted) OnEpochSeen(answer.granted_before, false);
+  if (restart_) CarryOut(restart_->OnGrantAnswer(answer, deps_.clock.Mono()));
+  Wake();
+}
+
+absl::StatusOr<v1::GrantResponse> Node::Grant(const PeerIdentity& peer,
+                                              const v1::GrantRequest& request) {
+  const GrantAsk ask = FromMessage(request);
+  if (ask.epoch.node_id != peer.node_id) {
+    return absl::PermissionDeniedError(
+        fmt::format("{} asks for an epoch of {}", peer.node_id, ask.epoch.node_id));
+  }
+  const LinkView link = follow_->View();
+  VoterFacts facts;
+  if (link.live && link.primary != peer.node_id) facts.following = link.primary;
+  MutexLock lock(mu_);
+  if (stop_ || !started_) return absl::UnavailableError("the node starts or stops");
+  facts.primary = role_.publishing() || role_.role() == Role::kClaiming;
+  HOLDFAST_ASSIGN_OR_RETURN(const GrantAnswer answer,
+                            book_->Decide(ask, std::move(facts), [this](VoterFacts& held_facts) {
+                              const HeldLog held = deps_.ledger.HoldAppends();
+                              held_facts.last = held.last;
+                              held_facts.setting_k = held.setting_k;
+                              held_facts.pending_k = held.pending_k;
+                            }));
+  LogInfo("{} asks for epoch {}: {}", peer.node_id, ToText(ask.epoch),
+          answer.granted ? "granted" : answer.reason);
+  if (answer.granted) {
+    follow_->Granted(ask.epoch);
+    if (restart_) CarryOut(restart_->OnSelfGrantRefused(ask.epoch));
+  }
+  return ToMessage(answer);
+}
+
+absl::StatusOr<v1::ReadJournalResponse> Node::ReadJournal(const PeerIdentity& peer,
+                                                          const v1::ReadJournalRequest& request) {
+  (void)peer;  // Every member may read what every member must keep.
+  v1::ReadJournalResponse response;
+  response.set_head(deps_.journal.head());
+  response.set_oldest(deps_.journal.oldest());
+  if (request.first_number() < response.oldest() || request.first_number() > response.head()) {
+    return response;
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(
+      *response.mutable_records(),
+      deps_.journal.Read(request.first_number(),
+                         std::clamp<uint32_t>(request.records_max(), 1, kJournalRecordsMax),
+                         kJournalBytesMax));
+  return response;
+}
+
+absl::Status Node::Follow(const PeerIdentity& peer, FollowerConnection& connection) {
+  PublishLoop loop(PublishLoop::Deps{.identity = deps_.identity,
+                                     .ledger = deps_.ledger,
+                                     .keys = deps_.keys,
+                                     .clock = deps_.clock,
+                                     .serving =
+                                         [this] {
+                                           MutexLock lock(serving_mu_);
+                                           return serving_;
+                                         },
+                                     .higher_epoch =
+                                         [this](const Epoch& epoch) {
+                                           {
+                                             MutexLock lock(wake_mu_);
+                                             seen_.push_back(epoch);
+                                           }
+                                           Wake();
+                                         }},
+                   peer, connection);
+  {
+    MutexLock lock(streams_mu_);
+    streams_.insert(&loop);
+  }
+  const absl::Status status = loop.Run();
+  if (!status.ok()) LogInfo("stream of {}: {}", peer.node_id, holdfast::ToText(status));
+  MutexLock lock(streams_mu_);
+  streams_.erase(&loop);
+  streams_gone_.NotifyAll();
+  return status;
+}
+
+}  // namespace holdfast::replication
