@@ -197,6 +197,7 @@ void PublisherMachine::MaybeSend(PublisherEffects& effects) {
       .to_max = std::min<uint64_t>(head_, sent_ + limits::kStreamBatchRecordsMax),
       .records_max = limits::kStreamBatchRecordsMax,
       .bytes_max = std::min(limits::kStreamBatchBytesMax, limits::kStreamWindowBytesMax - window_)};
+  offered_ = effects.batch->to_max;
 }
 
 PublisherEffects PublisherMachine::OnLogGrew(uint64_t head_seq) {
@@ -214,6 +215,7 @@ PublisherEffects PublisherMachine::OnBatchSent(uint64_t from, uint64_t to, size_
   sent_ = to;
   window_ += bytes;
   outstanding_.push_back({to, bytes});
+  TakeReceived();
   MaybeSend(effects);
   return effects;
 }
@@ -252,7 +254,7 @@ PublisherEffects PublisherMachine::OnAck(const AckInfo& ack, MonoTime now) {
   const bool ordered = ack.applied_seq <= ack.durable_seq && ack.durable_seq <= ack.received_seq;
   const bool forward = ack.received_seq >= acks_.received_seq &&
                        ack.durable_seq >= acks_.durable_seq && ack.applied_seq >= acks_.applied_seq;
-  if (!ordered || !forward || ack.received_seq > sent_) {
+  if (!ordered || !forward || ack.received_seq > (reading_ ? offered_ : sent_)) {
     return Drop(DropReason::kBadAck,
                 fmt::format("received {} durable {} applied {}, but {} was sent and {} {} {} was "
                             "acknowledged before",
@@ -267,15 +269,19 @@ PublisherEffects PublisherMachine::OnAck(const AckInfo& ack, MonoTime now) {
     if (!snapshot_sent_ || ack.durable_seq < sent_) return effects;
     phase_ = Phase::kStream;
   }
-  while (!outstanding_.empty() && outstanding_.front().to <= ack.received_seq) {
-    window_ -= outstanding_.front().bytes;
-    outstanding_.pop_front();
-  }
+  TakeReceived();
   caught_up_ = caught_up_ || ack.durable_seq + kCaughtUpRecords >= head_;
   state_ = caught_up_ ? PeerState::kStreaming : PeerState::kCatchup;
   effects.acked = ack;
   MaybeSend(effects);
   return effects;
+}
+
+void PublisherMachine::TakeReceived() {
+  while (!outstanding_.empty() && outstanding_.front().to <= acks_.received_seq) {
+    window_ -= outstanding_.front().bytes;
+    outstanding_.pop_front();
+  }
 }
 
 PublisherEffects PublisherMachine::OnTick(MonoTime now) {

@@ -74,7 +74,8 @@ struct PublisherEffects {
 // Invariants  1. Nothing is sent before a verdict of continue, cut or snapshot.
 //             2. At most kStreamWindowBytesMax are sent and not acknowledged as received; one read
 //                at a time.
-//             3. What acks() tells never goes back, never lies beyond what was sent.
+//             3. What acks() tells never goes back, never lies beyond what was sent or is being
+//                sent (an acknowledgement may overtake OnBatchSent).
 // Threading   Thread-compatible. One loop owns it. A new stream is a new machine.
 class PublisherMachine {
  public:
@@ -110,6 +111,7 @@ class PublisherMachine {
     size_t bytes;
   };
   void MaybeSend(PublisherEffects& effects);
+  void TakeReceived();  // what is acknowledged as received leaves the window
   HeartbeatInfo MakeHeartbeat() const;
   PublisherEffects Drop(DropReason reason, std::string detail);
 
@@ -120,6 +122,7 @@ class PublisherMachine {
   uint64_t head_ = 0;
   uint64_t committed_ = 0;
   uint64_t sent_ = 0;
+  uint64_t offered_ = 0;  // end of the SendBatch that is out; its acknowledgement may come first
   bool snapshot_sent_ = false;
   bool caught_up_ = false;
   bool reading_ = false;  // a SendBatch is out that OnBatchSent has not answered

@@ -77,6 +77,7 @@ bool RestartMachine::KMaxIsZero() const {
 }
 
 RestartEffects RestartMachine::Begin(MonoTime now) {
+  if (facts_.ordered) return NewCandidate();
   if (!WasPrimary(facts_)) return GiveUp("this node was not primary");
   if (!KMaxIsZero()) return NewCandidate();
   if (!NewestEpochIsMine(facts_)) {

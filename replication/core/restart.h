@@ -39,6 +39,8 @@ struct RestartFacts {
   LogShape log;  // durable
   uint32_t setting_k = 0;
   std::vector<uint32_t> pending_k;
+  // An operator orders it: the node need not have been primary. Needs grants with k = 0 too.
+  bool ordered = false;
   bool old_primary_is_down = false;  // the operator's word
 };
 

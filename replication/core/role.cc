@@ -28,6 +28,12 @@ RoleEffects RoleMachine::OnStart(bool was_primary) {
   return {.begin_restart = was_primary, .start_following = true};
 }
 
+RoleEffects RoleMachine::OnPromote() {
+  if (role_ != Role::kSecondary || log_failed_) return {};
+  role_ = Role::kRestarting;
+  return {.begin_restart = true};
+}
+
 RoleEffects RoleMachine::OnRestartAllowed(const Epoch& epoch) {
   if (role_ != Role::kRestarting || log_failed_) return {};
   HOLDFAST_CHECK(epoch.number > epoch_.number);

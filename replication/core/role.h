@@ -48,6 +48,8 @@ class RoleMachine {
   RoleMachine() = default;
 
   RoleEffects OnStart(bool was_primary);
+  // An operator's order to a secondary: RestartMachine decides, with RestartFacts::ordered.
+  RoleEffects OnPromote();
   RoleEffects OnRestartAllowed(const Epoch& epoch);
   RoleEffects OnRestartGivenUp();
   RoleEffects OnEpochPersisted();

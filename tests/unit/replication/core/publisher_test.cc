@@ -177,11 +177,19 @@ TEST_F(StreamTest, PassesAcknowledgementsOn) {
 }
 
 TEST_F(StreamTest, DropsAFollowerThatAcknowledgesWhatWasNotSent) {
-  machine_.OnBatchSent(9, 15, 1000);
-  const PublisherEffects effects = machine_.OnAck(Ack(16, 15, 15), kNow);
+  machine_.OnBatchSent(9, 20, 1000);
+  const PublisherEffects effects = machine_.OnAck(Ack(21, 15, 15), kNow);
   EXPECT_EQ(effects.drop, DropReason::kBadAck);
   EXPECT_FALSE(effects.acked.has_value());
   EXPECT_FALSE(machine_.live());
+}
+
+// [9, 20] is out to be read and sent: its acknowledgement may come before the shell says so.
+TEST_F(StreamTest, TakesAnAcknowledgementThatOvertakesTheWordOfTheSending) {
+  EXPECT_EQ(machine_.OnAck(Ack(15, 15, 8), kNow).acked, Ack(15, 15, 8));
+  machine_.OnBatchSent(9, 15, 1000);
+  EXPECT_EQ(machine_.window_bytes(), 0u);
+  EXPECT_EQ(machine_.OnAck(Ack(21, 15, 15), kNow).drop, DropReason::kBadAck);
 }
 
 TEST_F(StreamTest, DropsAFollowerWhoseAcknowledgementsGoBackOrAreOutOfOrder) {

@@ -287,5 +287,17 @@ TEST(ConflictTest, WhoAcknowledgedNothingYieldsAndTwoThatDidAreASplit) {
   EXPECT_EQ(JudgeConflict({"b", "a", false, false}), Conflict::kKeep);
 }
 
+TEST(RestartByOrderTest, NeedsGrantsEvenWithoutKAndEvenOfANodeThatWasNotPrimary) {
+  RestartFacts facts = Facts(0);
+  facts.self = "d";
+  facts.ordered = true;
+  RestartMachine m(facts, kNow);
+  EXPECT_EQ(m.Begin(kNow).grant_self, E(5, "d"));
+  EXPECT_FALSE(m.OnSelfGranted(kNow).resume.has_value()) << "1 of 2";
+  facts.ordered = false;
+  RestartMachine without(facts, kNow);
+  EXPECT_TRUE(without.Begin(kNow).give_up);
+}
+
 }  // namespace
 }  // namespace holdfast::replication

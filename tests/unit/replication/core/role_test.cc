@@ -104,5 +104,17 @@ TEST(RoleMachineTest, AGivenUpRestartIsAnOrdinarySecondary) {
   EXPECT_EQ(m.OnRestartAllowed(E(4)), RoleEffects{});
 }
 
+TEST(RoleMachineTest, APromotedSecondaryRestartsAndNobodyElseDoes) {
+  RoleMachine secondary;
+  secondary.OnStart(false);
+  EXPECT_EQ(secondary.OnPromote(), RoleEffects{.begin_restart = true});
+  EXPECT_EQ(secondary.role(), Role::kRestarting);
+  EXPECT_EQ(secondary.OnPromote(), RoleEffects{});
+  RoleMachine failed;
+  failed.OnStart(false);
+  failed.OnLogFailed();
+  EXPECT_EQ(failed.OnPromote(), RoleEffects{});
+}
+
 }  // namespace
 }  // namespace holdfast::replication

@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "tests/cluster/world.h"
+
+namespace holdfast::sim {
+namespace {
+
+constexpr uint64_t kSeeds = 1000;
+
+Plan PlanOf(uint64_t seed) {
+  Random random(seed);
+  Plan plan{.seed = seed, .nodes = random.Chance(0.4) ? 2 : 3};
+  plan.k = static_cast<uint32_t>(random.Index(plan.nodes));
+  return plan;
+}
+
+std::string Say(const Plan& plan, const Outcome& out) {
+  return fmt::format("seed {} ({} nodes, k {}): {}\n{}rerun with HOLDFAST_SEED={}", plan.seed,
+                     plan.nodes, plan.k, out.failure, out.story, plan.seed);
+}
+
+uint64_t Number(const char* name, uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+TEST(ClusterTest, KeepsItsPromises) {
+  const uint64_t first = Number("HOLDFAST_SEED", 1);
+  const uint64_t count =
+      std::getenv("HOLDFAST_SEED") != nullptr ? 1 : Number("HOLDFAST_SEEDS", kSeeds);
+  Outcome sum;
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    const Plan plan = PlanOf(seed);
+    const Outcome out = World(plan).Run();
+    EXPECT_EQ(out.failure, "") << Say(plan, out);
+    sum.answered += out.answered;
+    sum.epochs += out.epochs;
+    sum.snapshots += out.snapshots;
+    sum.cuts += out.cuts;
+  }
+  fmt::print("{} runs: {} answered, {} epochs, {} snapshots, {} cuts\n", count, sum.answered,
+             sum.epochs, sum.snapshots, sum.cuts);
+}
+
+// ---- The checkers catch what they are there for.
+
+struct Fault {
+  const char* name;
+  bool Planted::*which;
+};
+class PlantedTest : public ::testing::TestWithParam<Fault> {};
+
+TEST_P(PlantedTest, IsCaught) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    Plan plan = PlanOf(seed);
+    plan.planted.*GetParam().which = true;
+    const Outcome out = World(plan).Run();
+    if (out.failure.empty()) continue;
+    fmt::print("{}: caught by seed {}: {}\n", GetParam().name, seed, out.failure);
+    return;
+  }
+  FAIL() << GetParam().name << " is not caught";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, PlantedTest,
+    ::testing::Values(Fault{"AnswerBeforeCommit", &Planted::answer_before_commit},
+                      Fault{"AckBeforeFsync", &Planted::ack_before_fsync},
+                      Fault{"ShowPending", &Planted::show_pending},
+                      Fault{"ShowBeforePosition", &Planted::show_before_position},
+                      Fault{"PositionNotWritten", &Planted::position_not_written},
+                      Fault{"KeepLinkAfterGrant", &Planted::keep_link_after_grant},
+                      Fault{"CommitWithoutFollowers", &Planted::commit_without_followers},
+                      Fault{"ForgetCut", &Planted::forget_cut}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace holdfast::sim

@@ -1,0 +1,256 @@
+#include "tests/cluster/node.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "replication/core/history.h"
+#include "tests/cluster/world.h"
+
+namespace holdfast::sim {
+
+using replication::EntryMeta;
+using replication::KSetting;
+using replication::LogStart;
+using replication::Role;
+using replication::ToText;
+
+std::string NodeName(int index) { return fmt::format("n{}", index); }
+
+Node::Live::Live(const std::string& self, const DiskImage& image, LogStart start)
+    : guard(self, image.promises),
+      persisted_granted(image.promises.granted),
+      track(std::move(start)),
+      log(image.log),
+      oldest_retained(image.oldest_retained),
+      shown(track.committed_seq()),
+      position_submitted(shown) {}
+
+Node::Node(World& world, int index)
+    : world_(world), index_(index), id_(NodeName(index)), disk_(world.timeline(), world.random()) {}
+
+MonoTime Node::Now() const { return world_.timeline().now(); }
+
+void Node::Trace(const std::string& what) const { world_.Trace(index_, what); }
+
+std::function<void()> Node::Alive(std::function<void()> what) {
+  return [this, life = life_, what = std::move(what)] {
+    if (up() && life == life_) what();
+  };
+}
+
+// ---- Start and end.
+
+LogStart Node::ReadLog() const {
+  const DiskImage& image = disk_.image();
+  uint64_t shown = std::max(image.rows_seq, image.position);
+  if (shown > image.log.size()) {
+    world_.checker().Fail(
+        fmt::format("{} has lost what it showed: {} of {}", id_, image.log.size(), shown));
+    shown = image.log.size();
+  }
+  LogStart start;
+  if (shown > 0) start.committed = image.log[shown - 1].meta;
+  for (uint64_t i = shown; i < image.log.size(); ++i) start.pending.push_back(image.log[i].meta);
+  start.history = image.history;
+  if (const char* fault = replication::LogStartFault(start)) {
+    world_.checker().Fail(fmt::format("{} finds a broken log: {}", id_, fault));
+    return {};
+  }
+  return start;
+}
+
+void Node::Boot() {
+  ++life_;
+  live_ = std::make_unique<Live>(id_, disk_.image(), ReadLog());
+  Trace(fmt::format("starts: ends at {}, shown {}, granted {}, own {}", ToText(last()),
+                    live_->shown, ToText(live_->guard.granted()), ToText(live_->guard.own())));
+  world_.checker().OnShown(index_, live_->shown, live_->log);
+  const replication::RestartFacts facts{.self = id_, .log = live_->track.Shape()};
+  ApplyRole(live_->role.OnStart(replication::WasPrimary(facts)));
+  world_.timeline().After(world_.random().Between(milliseconds(1), milliseconds(100)),
+                          Alive([this] { Tick(); }));
+}
+
+void Node::Crash() {
+  Trace("crashes");
+  disk_.Crash();
+  world_.network().OnCrash(index_);
+  live_.reset();
+}
+
+void Node::Tick() {
+  world_.timeline().After(world_.random().Between(milliseconds(80), milliseconds(140)),
+                          Alive([this] { Tick(); }));
+  if (live_->follower != nullptr) ApplyFollower(live_->follower->OnTick(Now()));
+  std::vector<uint64_t> ids;
+  for (const auto& [id, stream] : live_->streams) ids.push_back(id);
+  for (const uint64_t id : ids) {
+    const auto it = live_->streams.find(id);
+    if (it != live_->streams.end()) ApplyStream(id, it->second.machine.OnTick(Now()));
+  }
+  if (live_->restart != nullptr) ApplyRestart(live_->restart->OnTick(Now()));
+  if (Now() - live_->exchanged_at >= seconds(1)) Exchange();
+  UpdatePrimary();
+}
+
+std::string Node::Describe() const {
+  if (!up()) return fmt::format("{} is down", id_);
+  const auto& l = *live_;
+  return fmt::format("{} {} ends {} durable {} committed {} shown {} granted {} follows {} ({}) {}",
+                     id_, ToText(l.role.role()), ToText(l.track.head()), l.track.durable_seq(),
+                     l.track.committed_seq(), l.shown, ToText(l.guard.granted()),
+                     l.follower != nullptr ? l.follower->primary().value_or("nobody") : "off",
+                     l.follower != nullptr ? replication::ToText(l.follower->state(Now())) : "-",
+                     l.restart != nullptr ? l.restart->Waiting() : "");
+}
+
+// ---- Roles.
+
+void Node::ApplyRole(const replication::RoleEffects& effects) {
+  if (effects.close_gate) {
+    Trace(fmt::format("closes the gate, {} answers unknown", live_->waiting.size()));
+    live_->waiting.clear();
+  }
+  if (effects.stop_publishing) StopPublishing();
+  if (effects.stop_following) StopFollowing();
+  if (effects.begin_restart) BeginRestart();
+  if (effects.persist_epoch) Claim(*effects.persist_epoch);
+  if (effects.append_epoch_start) Lead(*effects.append_epoch_start);
+  if (effects.open_gate) {
+    Trace(fmt::format("opens the gate in {}", ToText(live_->role.epoch())));
+    world_.checker().OnGateOpened(index_, live_->log);
+  }
+  if (effects.start_following) StartFollowing();
+}
+
+void Node::Claim(const Epoch& epoch) {
+  const auto promises = live_->guard.Claim(epoch, live_->track.head().epoch);
+  if (!promises.has_value()) {
+    Trace(
+        fmt::format("cannot claim {}, granted {}", ToText(epoch), ToText(live_->guard.granted())));
+    return ApplyRole(live_->role.OnHigherEpoch(live_->guard.granted()));
+  }
+  Trace(fmt::format("claims {}", ToText(epoch)));
+  // The log must be at rest too: what was received and is not durable yet ends here.
+  const auto both = std::make_shared<int>(0);
+  const auto one_done = [this, epoch, both] {
+    if (++*both == 2 && live_->role.epoch() == epoch) ApplyRole(live_->role.OnEpochPersisted());
+  };
+  PersistPromises(one_done, world_.planted().epoch_not_written);
+  disk_.Barrier(Disk::kStore, one_done);
+}
+
+void Node::PersistPromises(std::function<void()> done, bool planted_skip) {
+  disk_.Submit(
+      Disk::kFacts,
+      [promises = live_->guard.promises(), planted_skip](DiskImage& image) {
+        if (!planted_skip) image.promises = promises;
+      },
+      [this, granted = live_->guard.granted(), done = std::move(done)] {
+        live_->persisted_granted = granted;
+        done();
+      });
+}
+
+void Node::SeeEpoch(const Epoch& epoch) {
+  if (epoch.number == 0) return;
+  const replication::EpochOutcome out = live_->guard.OnSeen(epoch);
+  if (out.persist.has_value()) {
+    PersistPromises([] {});
+    EpochRose(epoch);
+  }
+  // Somebody promised the same number to another node, so not everybody can follow here: higher.
+  if (out.seen == replication::EpochSeen::kConflict) ApplyRole(live_->role.OnHigherEpoch(epoch));
+}
+
+// The step that learns of it is the step that ends what is older.
+void Node::EpochRose(const Epoch& epoch) {
+  if (live_->follower != nullptr && !world_.planted().keep_link_after_grant) {
+    ApplyFollower(live_->follower->OnGranted(epoch));
+  }
+  ApplyRole(live_->role.OnHigherEpoch(epoch));
+}
+
+void Node::StopFollowing() {
+  if (live_->link != nullptr) world_.network().Close(live_->link, kFollowerEnd);
+  live_->link = nullptr;
+  live_->inbox.clear();
+  live_->busy = false;
+  ++live_->dial;
+  live_->track.Unfollow();
+  live_->follower = nullptr;
+}
+
+void Node::StartFollowing() {
+  live_->follower = std::make_unique<replication::FollowerMachine>(live_->persisted_granted);
+  if (live_->guard.granted() != live_->persisted_granted) {
+    ApplyFollower(live_->follower->OnGranted(live_->guard.granted()));
+  }
+  UpdatePrimary();
+}
+
+// ---- What is committed and shown.
+
+void Node::CommittedMoved() {
+  const uint64_t committed = live_->track.committed_seq();
+  if (committed <= live_->position_submitted) return;
+  live_->position_submitted = committed;
+  if (world_.planted().show_before_position) Show(committed);
+  disk_.Submit(
+      Disk::kPosition,
+      [committed, skip = world_.planted().position_not_written](DiskImage& image) {
+        if (!skip) image.position = std::max(image.position, committed);
+      },
+      [this, committed] { Show(committed); });
+}
+
+void Node::Show(uint64_t seq) {
+  if (seq <= live_->shown) return;
+  live_->shown = seq;
+  live_->track.OnApplied(seq);
+  world_.checker().OnShown(index_, seq, live_->log);
+  if (live_->follower != nullptr) ApplyFollower(live_->follower->OnLogMoved(seq));
+  Answer();
+}
+
+uint32_t Node::SettingK() const {
+  for (uint64_t seq = live_->track.committed_seq(); seq > 0; --seq) {
+    if (live_->log[seq - 1].k.has_value()) return *live_->log[seq - 1].k;
+  }
+  return 0;
+}
+
+std::vector<KSetting> Node::PendingK() const {
+  std::vector<KSetting> out;
+  for (uint64_t seq = live_->track.committed_seq() + 1; seq <= live_->track.head_seq(); ++seq) {
+    if (const auto& k = live_->log[seq - 1].k) out.push_back({seq, *k});
+  }
+  return out;
+}
+
+std::vector<uint32_t> Node::PendingKs() const {
+  std::vector<uint32_t> out;
+  for (const KSetting& setting : PendingK()) out.push_back(setting.k);
+  return out;
+}
+
+std::vector<std::string> Node::Others() const {
+  std::vector<std::string> out;
+  for (int i = 0; i < world_.nodes(); ++i) {
+    if (i != index_) out.push_back(NodeName(i));
+  }
+  return out;
+}
+
+void Node::Trim() {
+  const uint64_t to = 1 + world_.random().Below(live_->shown + 1);
+  if (to <= live_->oldest_retained) return;
+  live_->oldest_retained = to;
+  Trace(fmt::format("trims the log before {}", to));
+  disk_.Submit(
+      Disk::kStore, [to](DiskImage& image) { image.oldest_retained = to; }, [] {});
+}
+
+}  // namespace holdfast::sim

@@ -1,0 +1,296 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "tests/cluster/node.h"
+#include "tests/cluster/world.h"
+#include "tests/unit/replication/core/core_testing.h"
+
+namespace holdfast::sim {
+
+using replication::CommitRule;
+using replication::HelloInfo;
+using replication::Level;
+using replication::PrimaryLog;
+using replication::PublisherEffects;
+using replication::PublisherMachine;
+using replication::ToText;
+
+namespace {
+constexpr size_t kEntryBytes = 200;
+}
+
+// ---- Writing.
+
+void Node::Lead(const Epoch& epoch) {
+  Live& l = *live_;
+  l.track.Lead(epoch);
+  l.start_seq = l.track.head_seq() + 1;
+  const uint32_t k = SettingK();
+  l.rule = std::make_unique<CommitRule>(replication::CommitStart{
+      .epoch = epoch,
+      .start_seq = l.start_seq,
+      .committed_seq = l.track.committed_seq(),
+      .k = world_.planted().commit_without_followers ? 0 : k,
+      .pending = world_.planted().commit_without_followers ? std::vector<replication::KSetting>{}
+                                                           : PendingK(),
+      .voters = Others()});
+  Append(Entry{});
+  ApplyRole(l.role.OnEpochStartAppended());
+}
+
+void Node::Append(Entry entry) {
+  Live& l = *live_;
+  entry.meta = replication::Next(l.track.head(), l.role.epoch(), world_.NextContent());
+  const auto start = l.track.AppendOwn(entry.meta);
+  if (start.has_value()) Trace(fmt::format("begins {}", ToText(entry.meta)));
+  l.log.push_back(std::move(entry));
+  Flush();
+  std::vector<uint64_t> ids;
+  for (const auto& [id, stream] : l.streams) ids.push_back(id);
+  for (const uint64_t id : ids) {
+    const auto it = l.streams.find(id);
+    if (it != l.streams.end()) ApplyStream(id, it->second.machine.OnLogGrew(l.track.head_seq()));
+  }
+}
+
+bool Node::Write(uint64_t number, std::optional<uint32_t> k) {
+  Live& l = *live_;
+  if (!gate_open() || !l.rule->ConnectedEnough()) return false;
+  const uint64_t seq = l.track.head_seq() + 1;
+  if (k.has_value() && !world_.planted().commit_without_followers) {
+    l.rule->OnSettingAppended({seq, *k});
+  }
+  if (k.has_value()) Trace(fmt::format("sets k to {} at {}", *k, seq));
+  Append(Entry{.meta = {}, .k = k, .write = number});
+  const Level level = world_.random().Chance(0.2) ? Level::kApplied : Level::kDurable;
+  l.waiting.push_back({l.log.back(), level});
+  return true;
+}
+
+// One batch at a time; what comes meanwhile is the next one.
+void Node::Flush() {
+  Live& l = *live_;
+  const uint64_t from = l.track.durable_seq() + 1;
+  if (l.flushing || from > l.track.head_seq()) return;
+  l.flushing = true;
+  const uint64_t to = l.track.head_seq();
+  std::vector<Entry> entries(l.log.begin() + static_cast<std::ptrdiff_t>(from - 1), l.log.end());
+  disk_.Submit(
+      Disk::kStore,
+      [entries = std::move(entries), history = l.track.history()](DiskImage& image) {
+        image.log.insert(image.log.end(), entries.begin(), entries.end());
+        image.history = history;
+      },
+      [this, to] {
+        Live& now = *live_;
+        now.flushing = false;
+        now.track.OnDurable(to);
+        if (now.rule == nullptr) return;  // Stepped down meanwhile.
+        now.rule->OnOwnDurable(to);
+        Flush();
+        RuleMoved();
+      });
+}
+
+void Node::RuleMoved() {
+  Live& l = *live_;
+  if (l.rule == nullptr) return;
+  const uint64_t committed = l.rule->committed_seq();
+  if (committed > l.track.committed_seq()) {
+    world_.checker().OnRuleCommitted(index_, l.role.epoch(), committed, l.log);
+    l.track.OnCommitted(committed);
+    if (committed >= l.start_seq) ApplyRole(l.role.OnEpochStartCommitted());
+    CommittedMoved();
+    std::vector<uint64_t> ids;
+    for (const auto& [id, stream] : l.streams) ids.push_back(id);
+    for (const uint64_t id : ids) {
+      const auto it = l.streams.find(id);
+      if (it != l.streams.end()) ApplyStream(id, it->second.machine.OnCommitMoved(committed));
+    }
+    SendSnapshots();
+  }
+  Answer();
+}
+
+void Node::Answer() {
+  Live& l = *live_;
+  if (l.rule == nullptr) return;
+  const bool early = world_.planted().answer_before_commit;
+  std::erase_if(l.waiting, [&](const Waiting& waiting) {
+    const uint64_t seq = waiting.entry.meta.seq;
+    const bool may = early ? seq <= l.track.durable_seq()
+                           : seq <= l.shown && l.rule->Answerable(waiting.level, l.rule->k(), seq);
+    if (may) world_.checker().OnAnswered(index_, waiting.entry);
+    return may;
+  });
+}
+
+// ---- Publishing.
+
+void Node::OnAccepted(const LinkPtr& link) {
+  live_->streams.emplace(link->id, Stream{.link = link, .machine = PublisherMachine(Now())});
+}
+
+PrimaryLog Node::LogNow(const HelloInfo& hello) const {
+  const Live& l = *live_;
+  PrimaryLog log{.cluster_id = "sim",
+                 .epoch = l.role.epoch(),
+                 .shape = l.track.Shape(),
+                 .committed_seq = l.track.committed_seq(),
+                 .oldest_retained_seq = l.oldest_retained,
+                 .feature_level = 1,
+                 .serving = l.role.publishing()};
+  if (hello.last.seq > 0 && hello.last.seq + 1 >= l.oldest_retained &&
+      hello.last.seq <= l.log.size()) {
+    log.digest_at_their_last = l.log[hello.last.seq - 1].meta.digest;
+  }
+  return log;
+}
+
+void Node::OnHello(uint64_t id, const HelloInfo& hello) {
+  Live& l = *live_;
+  if (!l.streams.contains(id)) return;
+  // A node has one stream: a half-dead older one must not tell later that the node is gone.
+  std::vector<uint64_t> older;
+  for (const auto& [other, stream] : l.streams) {
+    if (other != id && stream.node_id == hello.node_id) older.push_back(other);
+  }
+  for (const uint64_t other : older) EndStream(other);
+  Stream& stream = l.streams.at(id);
+  stream.node_id = hello.node_id;
+  const PublisherEffects effects = stream.machine.OnHello(hello, LogNow(hello), Now());
+  if (effects.answer.has_value()) {
+    Trace(fmt::format("answers {} (ends {}, committed {}): verdict {} cut {} {}", hello.node_id,
+                      ToText(hello.last), hello.committed_seq,
+                      static_cast<int>(effects.answer->verdict), effects.answer->cut_after_seq,
+                      effects.answer->reason));
+    if (effects.answer->reason.starts_with("diverged")) {
+      world_.checker().Fail(fmt::format("{}: {}", hello.node_id, effects.answer->reason));
+    }
+  }
+  if (effects.send_snapshot) stream.snapshot_from = hello.committed_seq;
+  if (!effects.drop.has_value() && l.rule != nullptr) l.rule->OnConnected(hello.node_id);
+  ApplyStream(id, effects);
+}
+
+void Node::OnAck(uint64_t id, const replication::AckInfo& ack) {
+  const auto it = live_->streams.find(id);
+  if (it != live_->streams.end()) ApplyStream(id, it->second.machine.OnAck(ack, Now()));
+}
+
+void Node::ApplyStream(uint64_t id, const PublisherEffects& effects) {
+  Live& l = *live_;
+  const LinkPtr link = l.streams.at(id).link;
+  const std::string node_id = l.streams.at(id).node_id;
+  Node& follower = world_.node(link->follower);
+  if (effects.answer.has_value()) {
+    world_.network().Send(link, kFollowerEnd, [&follower, link, answer = *effects.answer] {
+      follower.Arrived(link, [&follower, answer] { follower.FollowerAnswer(answer); });
+    });
+  }
+  if (effects.batch.has_value()) SendBatch(id, *effects.batch);
+  if (effects.heartbeat.has_value()) {
+    world_.network().Send(link, kFollowerEnd, [&follower, link, beat = *effects.heartbeat] {
+      follower.Arrived(link, [&follower, beat] { follower.FollowerHeartbeat(beat); });
+    });
+  }
+  if (effects.send_snapshot) SendSnapshots();
+  if (effects.drop.has_value()) {
+    Trace(fmt::format("drops {}: {} {}", node_id, replication::ToText(*effects.drop),
+                      effects.drop_detail));
+    // Closed after what was sent: the follower is to read the answer.
+    world_.timeline().After(milliseconds(300),
+                            Alive([this, link] { world_.network().Close(link, kPrimaryEnd); }));
+    l.streams.erase(id);
+    if (l.rule != nullptr) l.rule->OnDisconnected(node_id);
+  }
+  if (effects.acked.has_value() && l.rule != nullptr) {
+    l.rule->OnAck(node_id, *effects.acked);
+    RuleMoved();
+  }
+  if (effects.higher_epoch.has_value()) SeeEpoch(*effects.higher_epoch);
+}
+
+void Node::SendBatch(uint64_t id, const replication::SendBatch& what) {
+  Live& l = *live_;
+  const LinkPtr link = l.streams.at(id).link;
+  const uint64_t most = std::min<uint64_t>(what.to_max, what.from + what.records_max - 1);
+  const uint64_t to = what.from + world_.random().Below(most - what.from + 1);
+  std::vector<Entry> entries(l.log.begin() + static_cast<std::ptrdiff_t>(what.from - 1),
+                             l.log.begin() + static_cast<std::ptrdiff_t>(to));
+  replication::BatchInfo batch{
+      .epoch = l.role.epoch(),
+      .first_seq = what.from,
+      .previous_digest = what.from > 1 ? l.log[what.from - 2].meta.digest : Digest{},
+      .entries = {},
+      .committed_seq = l.rule->committed_seq(),
+      .durable_seq = l.track.durable_seq()};
+  for (const Entry& entry : entries) batch.entries.push_back(entry.meta);
+  const size_t bytes = entries.size() * kEntryBytes;
+  Node& follower = world_.node(link->follower);
+  world_.network().Send(link, kFollowerEnd, [&follower, link, batch, entries] {
+    follower.Arrived(link, [&follower, batch, entries] { follower.FollowerBatch(batch, entries); });
+  });
+  world_.timeline().After(world_.random().Between(microseconds(10), milliseconds(1)),
+                          Alive([this, id, from = what.from, to, bytes] {
+                            const auto it = live_->streams.find(id);
+                            if (it == live_->streams.end()) return;
+                            ApplyStream(id, it->second.machine.OnBatchSent(from, to, bytes));
+                          }));
+}
+
+// A snapshot is of what is committed here, and never takes a follower back: it waits until this
+// node has committed what the follower has shown.
+void Node::SendSnapshots() {
+  Live& l = *live_;
+  for (auto& [id, stream] : l.streams) {
+    const uint64_t at = l.track.committed_seq();
+    if (!stream.snapshot_from.has_value() || at == 0 || at < *stream.snapshot_from) continue;
+    stream.snapshot_from.reset();
+    world_.CountSnapshot();
+    Trace(fmt::format("sends {} a snapshot at {}", stream.node_id, at));
+    std::vector<Entry> entries(l.log.begin(), l.log.begin() + static_cast<std::ptrdiff_t>(at));
+    Node& follower = world_.node(stream.link->follower);
+    world_.network().Send(stream.link, kFollowerEnd, [&follower, link = stream.link, entries] {
+      follower.Arrived(link, [&follower, entries] { follower.FollowerSnapshot(entries); });
+    });
+    stream.machine.OnSnapshotSent(at);
+  }
+}
+
+void Node::EndStream(uint64_t id) {
+  const auto it = live_->streams.find(id);
+  if (it == live_->streams.end()) return;
+  const std::string node_id = it->second.node_id;
+  world_.network().Close(it->second.link, kPrimaryEnd);
+  live_->streams.erase(it);
+  if (live_->rule != nullptr && !node_id.empty()) live_->rule->OnDisconnected(node_id);
+}
+
+void Node::StopPublishing() {
+  std::vector<uint64_t> ids;
+  for (auto& [id, stream] : live_->streams) {
+    stream.machine.OnSteppedDown();
+    ids.push_back(id);
+  }
+  for (const uint64_t id : ids) EndStream(id);
+  live_->track.StopLeading();
+  live_->rule = nullptr;
+  live_->waiting.clear();
+  Drain();
+}
+
+// What was appended is written, though nobody waits for it any more: the log has no holes.
+void Node::Drain() {
+  disk_.Barrier(Disk::kStore, [this] {
+    if (live_->track.durable_seq() == live_->track.head_seq()) {
+      return ApplyRole(live_->role.OnDrained());
+    }
+    Flush();
+    Drain();
+  });
+}
+
+}  // namespace holdfast::sim

@@ -1,0 +1,238 @@
+#include "tests/cluster/world.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "tests/unit/replication/core/core_testing.h"
+
+namespace holdfast::sim {
+
+using replication::Role;
+using replication::ToText;
+
+namespace {
+constexpr size_t kStoryMax = 120;
+constexpr Nanos kTroubleFor = seconds(40);
+constexpr Nanos kCalmWithin = seconds(90);
+constexpr Nanos kOperatorWaits = seconds(12);
+}  // namespace
+
+World::World(const Plan& plan)
+    : plan_(plan), random_(plan.seed), network_(*this, timeline_, random_) {
+  for (int i = 0; i < plan_.nodes; ++i) nodes_.push_back(std::make_unique<Node>(*this, i));
+}
+
+World::~World() = default;
+
+void World::Trace(int node, const std::string& what) {
+  const double at = std::chrono::duration<double>(timeline_.now().time_since_epoch()).count();
+  story_.push_back(fmt::format("{:10.4f} {} {}", at, node < 0 ? "--" : NodeName(node), what));
+  if (story_.size() > kStoryMax) story_.pop_front();
+}
+
+// As after `init`: one node was primary in epoch 1, its first record carries the setting.
+void World::Install() {
+  const Epoch first{1, NodeName(0)};
+  DiskImage& image = node(0).disk().image();
+  image.log.push_back({replication::Next({}, first, NextContent()), plan_.k, 0});
+  image.history = {{first, 1, {}}};
+  image.promises = {.granted = first, .own = first, .resumed_from = {}};
+  checker_.OnRuleCommitted(0, first, 1, image.log);
+  image.rows_seq = image.position = 1;
+
+  // How a run is bad is drawn too: some see many crashes, others slow links.
+  Weather weather;
+  weather.call_lost = random_.Unit() * 0.2;
+  weather.call_twice = random_.Unit() * 0.2;
+  weather.call_late = random_.Unit() * 0.1;
+  weather.frame_breaks = random_.Chance(0.5) ? random_.Unit() * 0.01 : 0;
+  network_.set_weather(weather);
+  crashes_ = random_.Unit();
+  blocks_ = random_.Unit();
+  promotions_ = random_.Unit();
+  trouble_every_ = random_.Between(milliseconds(100), milliseconds(1200));
+  write_every_ = random_.Between(milliseconds(5), milliseconds(300));
+  for (auto& node : nodes_) node->Boot();
+}
+
+Outcome World::Run() {
+  Install();
+  timeline_.After(milliseconds(1), [this] { Client(); });
+  timeline_.After(trouble_every_, [this] { Trouble(); });
+  RunUntil(timeline_.now() + kTroubleFor);
+  BeCalm();
+  const MonoTime end = timeline_.now() + kCalmWithin;
+  while (!checker_.failure().has_value() && timeline_.now() < end && !Converged()) {
+    RunUntil(timeline_.now() + milliseconds(500));
+    Help();
+    if (checker_.answered() > calm_answers_) quiet_ = true;
+  }
+  if (!Converged()) checker_.Fail("does not converge though all is calm");
+  Outcome out{.failure = checker_.failure().value_or(""),
+              .story = {},
+              .answered = checker_.answered(),
+              .committed = checker_.committed(),
+              .epochs = checker_.epochs(),
+              .snapshots = snapshots_,
+              .cuts = cuts_};
+  if (out.failure.empty()) return out;
+  Status();
+  for (const std::string& line : story_) out.story += line + "\n";
+  return out;
+}
+
+void World::RunUntil(MonoTime end) {
+  while (!checker_.failure().has_value() && timeline_.Step(end)) {
+  }
+}
+
+// ---- The client.
+
+int World::Primary() {
+  std::vector<int> open;
+  for (int i = 0; i < plan_.nodes; ++i) {
+    if (node(i).gate_open()) open.push_back(i);
+  }
+  return open.empty() ? -1
+                      : open[static_cast<size_t>(random_.Index(static_cast<int>(open.size())))];
+}
+
+void World::Client() {
+  timeline_.After(random_.Between(Nanos(0), write_every_ * 2), [this] { Client(); });
+  const int to = Primary();
+  if (to < 0 || quiet_) return;
+  std::optional<uint32_t> k;
+  if (!calm_ && random_.Chance(0.01)) k = static_cast<uint32_t>(random_.Index(plan_.nodes));
+  const int burst = random_.Chance(0.02) ? 150 : 1;
+  for (int i = 0; i < burst && node(to).gate_open(); ++i) {
+    node(to).Write(++writes_, i == 0 ? k : std::nullopt);
+  }
+}
+
+// ---- What goes wrong.
+
+void World::Trouble() {
+  if (calm_) return;
+  timeline_.After(random_.Between(Nanos(0), trouble_every_ * 2), [this] { Trouble(); });
+  switch (random_.Below(8)) {
+    case 0:
+    case 1:
+      if (random_.Chance(crashes_)) CrashOne();
+      return;
+    case 2:
+      if (random_.Chance(blocks_)) BlockSome();
+      return;
+    case 3:
+      return network_.BreakOne();
+    case 4: {
+      const Nanos slow = random_.Between(milliseconds(500), seconds(8));
+      return node(random_.Index(plan_.nodes)).disk().SlowUntil(timeline_.now() + slow);
+    }
+    case 5: {
+      Node& one = node(random_.Index(plan_.nodes));
+      if (one.up()) one.Trim();
+      return;
+    }
+    default:
+      if (random_.Chance(promotions_)) PromoteOne();
+  }
+}
+
+void World::CrashOne() {
+  if (random_.Chance(0.1)) {
+    for (int i = 0; i < plan_.nodes; ++i) CrashNode(i);
+    return;
+  }
+  const int primary = Primary();
+  CrashNode(primary >= 0 && random_.Chance(0.5) ? primary : random_.Index(plan_.nodes));
+}
+
+void World::CrashNode(int index) {
+  if (!node(index).up()) return;
+  node(index).Crash();
+  const Nanos pause = random_.Chance(0.5) ? random_.Between(milliseconds(10), milliseconds(500))
+                                          : random_.Between(milliseconds(500), seconds(10));
+  BootWhenAllowed(index, pause);
+}
+
+void World::BootWhenAllowed(int index, Nanos pause) {
+  timeline_.After(pause, [this, index] {
+    if (node(index).up()) return;
+    const Nanos held = held_until_[static_cast<size_t>(index)] - timeline_.now();
+    if (held > Nanos(0)) return BootWhenAllowed(index, held);
+    node(index).Boot();
+  });
+}
+
+void World::BlockSome() {
+  const Nanos pause = random_.Between(milliseconds(100), seconds(15));
+  const int a = random_.Index(plan_.nodes);
+  const bool alone = random_.Chance(0.5);
+  const bool both_ways = random_.Chance(0.7);
+  for (int b = 0; b < plan_.nodes; ++b) {
+    if (b == a || (!alone && random_.Chance(0.5))) continue;
+    Trace(-1, fmt::format("block {} {} {}", NodeName(a), both_ways ? "<->" : "->", NodeName(b)));
+    network_.Block(a, b, timeline_.now() + pause);
+    if (both_ways) network_.Block(b, a, timeline_.now() + pause);
+  }
+}
+
+// The operator's word is only given where it is true, and stays true until it is used: all others
+// are down, and none of them served in an epoch newer than the candidate's log.
+void World::PromoteOne() {
+  const int index = random_.Index(plan_.nodes);
+  if (!node(index).up() || !node(index).MayPromote()) return;
+  bool word = true;
+  for (int i = 0; i < plan_.nodes; ++i) {
+    if (i == index) continue;
+    word = word && !node(i).up() &&
+           node(i).disk().image().promises.own.number <= node(index).last().epoch.number;
+  }
+  if (word) held_until_.fill(timeline_.now() + kWordHolds);
+  node(index).Promote(word);
+}
+
+// ---- The end: all is well again, and must become one.
+
+void World::BeCalm() {
+  calm_ = true;
+  Trace(-1, "calm from here on");
+  network_.set_weather({});
+  network_.Heal();
+  for (int i = 0; i < plan_.nodes; ++i) {
+    node(i).disk().SlowUntil({});
+    if (!node(i).up()) node(i).Boot();
+  }
+  calm_answers_ = checker_.answered();
+  helped_at_ = timeline_.now();
+}
+
+// Where the rules say "promote a node", somebody does: the one that is most ahead.
+void World::Help() {
+  if (Primary() >= 0 || timeline_.now() - helped_at_ < kOperatorWaits) return;
+  helped_at_ = timeline_.now();
+  int best = 0;
+  const auto rank = [this](int i) { return std::pair(node(i).last().epoch, node(i).last().seq); };
+  for (int i = 1; i < plan_.nodes; ++i) {
+    if (rank(i) > rank(best)) best = i;
+  }
+  if (node(best).MayPromote()) node(best).Promote(false);
+}
+
+bool World::Converged() {
+  const int primary = Primary();
+  if (primary < 0 || checker_.answered() <= calm_answers_) return false;
+  for (int i = 0; i < plan_.nodes; ++i) {
+    if (!node(i).up() || node(i).shown() != node(primary).head()) return false;
+    if (i != primary && node(i).role() != Role::kSecondary) return false;
+  }
+  return true;
+}
+
+void World::Status() {
+  for (int i = 0; i < plan_.nodes; ++i) Trace(i, node(i).Describe());
+}
+
+}  // namespace holdfast::sim
