@@ -163,9 +163,9 @@ void PortFixture::TrustHostKeys(uint16_t port) {
   HOLDFAST_CHECK(WriteFileAtomic(folder_ / "known_hosts", text, 0600).ok());
 }
 
-void PortFixture::StartServer(SshServer::Options options) {
+void PortFixture::StartServer(SshServer::Options options, SshVault vault) {
   options.address = "127.0.0.1";
-  auto server = SshServer::Start(options, vault_.Functions(), clock_);
+  auto server = SshServer::Start(options, std::move(vault), clock_);
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   const absl::Status applied = server_->Apply({.port = 0, .host_keys = CopyHostKeys()});

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/ssh/server.h"
@@ -57,7 +58,10 @@ struct ClientKey {
 class PortFixture : public testing::Test {
  protected:
   PortFixture();
-  void StartServer(SshServer::Options options = {});
+  void StartServer(SshServer::Options options = {}) {
+    StartServer(std::move(options), vault_.Functions());
+  }
+  void StartServer(SshServer::Options options, SshVault vault);
   std::vector<HostKey> CopyHostKeys() const;
   ClientKey MakeKey(const std::string& name, const std::vector<std::string>& type) const;
   void TrustHostKeys(uint16_t port);
