@@ -1,0 +1,222 @@
+#include "server/app/daemon.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "api/http/health.h"
+#include "server/app/rest_front.h"
+#include "server/base/status_macros.h"
+#include "server/observe/log.h"
+#include "server/setup/config_file.h"
+#include "server/setup/node_folder.h"
+
+namespace holdfast::app {
+namespace {
+
+constexpr std::chrono::milliseconds kDrain{5000};
+constexpr std::chrono::milliseconds kWatchEvery{500};
+constexpr uint64_t kMegabyte = 1 << 20;
+
+}  // namespace
+
+Daemon::~Daemon() { Stop(); }
+
+absl::Status Daemon::Start() {
+  HOLDFAST_RETURN_IF_ERROR(setup::CheckSupported(config_));
+  HOLDFAST_ASSIGN_OR_RETURN(identity_, setup::LoadIdentity(config_, clock_.Wall()));
+  keys_ = std::make_unique<crypto::KeyRing>(identity_.root_key.Clone(), identity_.cluster_id);
+  HOLDFAST_RETURN_IF_ERROR(OpenStores());
+  HOLDFAST_RETURN_IF_ERROR(OpenLedger());
+  HOLDFAST_RETURN_IF_ERROR(StartNode());
+  HOLDFAST_RETURN_IF_ERROR(StartFronts());
+  subscription_ = ledger_->Subscribe([this] {
+    {
+      MutexLock lock(mu_);
+      moved_ = true;
+    }
+    wake_.NotifyAll();
+  });
+  watch_ = std::thread([this] { Watch(); });
+  LogInfo("holdfastd {}: node {} of cluster {} runs", kVersion, identity_.node_id,
+          identity_.cluster_id);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::OpenStores() {
+  const std::string& data = config_.node.data;
+  HOLDFAST_ASSIGN_OR_RETURN(
+      store_, storage::sqlite::SqliteStore::Open({.path = setup::PathIn(data, setup::kStoreFile)}));
+  HOLDFAST_ASSIGN_OR_RETURN(audit_store_,
+                            storage::sqlite::SqliteAuditStore::Open(
+                                {.path = setup::PathIn(data, setup::kAuditStoreFile)}));
+  HOLDFAST_ASSIGN_OR_RETURN(
+      journal_,
+      audit::Journal::Open(
+          {.path = setup::PathIn(data, setup::kJournalFile),
+           .node_id = identity_.node_id,
+           .bytes_max = static_cast<uint64_t>(config_.limits.journal_megabytes) * kMegabyte},
+          keys_->JournalMac(identity_.node_id), clock_));
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::OpenLedger() {
+  const MonoTime began = clock_.Mono();
+  HOLDFAST_ASSIGN_OR_RETURN(
+      ledger_, replication::Ledger::Open(
+                   {.node_id = identity_.node_id,
+                    .committed_path = setup::PathIn(config_.node.data, setup::kCommittedFile)},
+                   *store_, *keys_, clock_));
+  const std::chrono::duration<double> took = clock_.Mono() - began;
+  LogInfo("loaded and verified up to {} in {:.2f} s", holdfast::ToText(ledger_->progress().shown),
+          took.count());
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartNode() {
+  HOLDFAST_ASSIGN_OR_RETURN(
+      node_, replication::Node::Make({.identity = {.cluster_id = identity_.cluster_id,
+                                                   .node_id = identity_.node_id,
+                                                   .version = kVersion,
+                                                   .data_folder = config_.node.data},
+                                      .tls = {.cluster_id = identity_.cluster_id,
+                                              .node_id = identity_.node_id,
+                                              .ca_certificate = identity_.authority_pem,
+                                              .certificate = identity_.certificate_pem,
+                                              .key = std::make_shared<const SecretBytes>(
+                                                  identity_.certificate_key_pem.Clone())},
+                                      .ledger = *ledger_,
+                                      .store = *store_,
+                                      .keys = *keys_,
+                                      .journal = *journal_,
+                                      .audit = *audit_store_,
+                                      .gate = gate_,
+                                      .clock = clock_}));
+  return node_->Start(config_.peer.listen.text());
+}
+
+absl::Status Daemon::StartFronts() {
+  desk_ = std::make_unique<desk::VaultDesk>(
+      desk::VaultDesk::Parts{.ledger = *ledger_,
+                             .gate = gate_,
+                             .journal = *journal_,
+                             .audit_store = *audit_store_,
+                             .keys = *keys_,
+                             .clock = clock_,
+                             .node_id = identity_.node_id,
+                             .reports = [this] { return node_->Reports(); }});
+  join_ = std::make_unique<setup::JoinDesk>(*desk_, *keys_, clock_);
+  health_ = std::make_unique<http::HttpServer>(
+      http::ServerOptions{.name = "health",
+                          .address = config_.health.listen.host,
+                          .port = static_cast<uint16_t>(config_.health.listen.port),
+                          .threads = 1},
+      http::MakeHealthRouter(
+          {.view = [this] { return Health(); },
+           .metrics =
+               [this] { return metrics_.Render(*node_, *ledger_, *journal_, Health().ready); }}),
+      clock_);
+  HOLDFAST_RETURN_IF_ERROR(health_->Start());
+  HOLDFAST_ASSIGN_OR_RETURN(ssh_, SshFront::Start({.config = config_,
+                                                   .ledger = *ledger_,
+                                                   .gate = gate_,
+                                                   .keys = *keys_,
+                                                   .desk = *desk_,
+                                                   .clock = clock_}));
+  if (gate_.view().can_read) return OpenRest();
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::OpenRest() {
+  HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<http::HttpServer> rest,
+                            MakeRestServer({.config = config_,
+                                            .identity = identity_,
+                                            .keys = *keys_,
+                                            .desk = *desk_,
+                                            .join = *join_,
+                                            .metrics = metrics_,
+                                            .clock = clock_}));
+  HOLDFAST_RETURN_IF_ERROR(rest->Start());
+  rest_ = std::move(rest);
+  return absl::OkStatus();
+}
+
+void Daemon::Watch() {
+  while (true) {
+    {
+      MutexLock lock(mu_);
+      if (!moved_ && !stop_) wake_.WaitFor(mu_, kWatchEvery);
+      if (stop_) return;
+      moved_ = false;
+    }
+    KeepFronts();
+  }
+}
+
+void Daemon::KeepFronts() {
+  if (const absl::Status status = ssh_->Update(); !status.ok()) {
+    LogError("SSH: {}", ToText(status));
+  }
+  const bool can_read = gate_.view().can_read;
+  if (can_read && rest_ == nullptr) {
+    if (const absl::Status status = OpenRest(); !status.ok()) LogError("REST: {}", ToText(status));
+  } else if (!can_read && rest_ != nullptr) {
+    rest_->Stop(kDrain);
+    rest_.reset();
+  }
+}
+
+http::HealthView Daemon::Health() const {
+  const replication::NodeView view = gate_.view();
+  const v1::NodeReport me = node_->Me();
+  const replication::LinkView link = node_->Link();
+  http::HealthView health{.ready = view.can_read,
+                          .primary = view.primary,
+                          .secondary = !view.primary,
+                          .streaming = link.live,
+                          .node = view.node_id,
+                          .role = me.role(),
+                          .epoch = view.epoch.number,
+                          .why_not = view.why_not};
+  if (me.has_lag_records()) health.lag_records = me.lag_records();
+  if (me.has_lag_seconds()) health.lag_seconds = me.lag_seconds();
+  const absl::Status log = ledger_->progress().failure;
+  const absl::Status journal = journal_->failure();
+  const bool enough = ledger_->ConnectedEnough();
+  health.checks = {
+      {.name = "log", .ok = log.ok(), .detail = log.ok() ? "" : ToText(log)},
+      {.name = "journal", .ok = journal.ok(), .detail = journal.ok() ? "" : ToText(journal)},
+      {.name = "secondaries", .ok = enough, .detail = enough ? "" : "fewer than writes wait for"},
+      {.name = "link",
+       .ok = view.primary_up,
+       .detail = view.primary_up ? "" : "no link to a primary; reads go on"}};
+  health.ready = health.ready && journal.ok();
+  if (!journal.ok()) health.why_not = "the audit journal cannot take records";
+  health.degraded = !log.ok() || !enough || !view.primary_up;
+  return health;
+}
+
+void Daemon::Stop() {
+  {
+    MutexLock lock(mu_);
+    if (stop_) return;
+    stop_ = true;
+  }
+  wake_.NotifyAll();
+  if (watch_.joinable()) watch_.join();
+  if (subscription_ != 0) ledger_->Unsubscribe(subscription_);
+  if (rest_) rest_->Stop(kDrain);
+  if (ssh_) ssh_->Stop(kDrain);
+  if (node_) node_->Stop();
+  if (health_) health_->Stop(std::chrono::milliseconds(0));
+  rest_.reset();
+  ssh_.reset();
+  health_.reset();
+  join_.reset();
+  desk_.reset();
+  node_.reset();
+  ledger_.reset();
+  journal_.reset();
+}
+
+}  // namespace holdfast::app

@@ -1,0 +1,76 @@
+#ifndef HOLDFAST_SERVER_APP_DAEMON_H_
+#define HOLDFAST_SERVER_APP_DAEMON_H_
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "api/http/health.h"
+#include "replication/node/node.h"
+#include "server/app/node_metrics.h"
+#include "server/app/ssh_front.h"
+#include "server/app/system_clock.h"
+#include "server/desk/vault_desk.h"
+#include "server/setup/answer_join.h"
+#include "server/setup/config.h"
+#include "server/setup/identity.h"
+#include "server/storage/sqlite/sqlite_audit_store.h"
+#include "server/storage/sqlite/sqlite_store.h"
+
+namespace holdfast::app {
+
+inline constexpr char kVersion[] = "0.1.0";
+
+// A running node: everything made in order, from the disk up to the ports, and ended in reverse.
+//
+// Threading   Start and Stop on one thread.
+// Failure     Start names what could not be had, and leaves nothing running.
+class Daemon {
+ public:
+  explicit Daemon(setup::Config config) : config_(std::move(config)) {}
+  ~Daemon();
+
+  absl::Status Start();
+  // Health says not ready; the ports close; what is under way may end; the log is closed cleanly.
+  void Stop();
+
+ private:
+  absl::Status OpenStores();
+  absl::Status OpenLedger();
+  absl::Status StartNode();
+  absl::Status StartFronts();
+  absl::Status OpenRest();
+  void Watch();
+  void KeepFronts();
+  http::HealthView Health() const;
+
+  const setup::Config config_;
+  SystemClock clock_;
+  NodeMetrics metrics_{kVersion};
+  setup::Identity identity_;
+  std::unique_ptr<crypto::KeyRing> keys_;
+  std::unique_ptr<storage::sqlite::SqliteStore> store_;
+  std::unique_ptr<storage::sqlite::SqliteAuditStore> audit_store_;
+  std::unique_ptr<audit::Journal> journal_;
+  std::unique_ptr<replication::Ledger> ledger_;
+  replication::Gate gate_;
+  std::unique_ptr<replication::Node> node_;
+  std::unique_ptr<desk::VaultDesk> desk_;
+  std::unique_ptr<setup::JoinDesk> join_;
+  std::unique_ptr<http::HttpServer> rest_;  // null while closed
+  std::unique_ptr<SshFront> ssh_;
+  std::unique_ptr<http::HttpServer> health_;
+
+  uint64_t subscription_ = 0;
+  Mutex mu_;
+  CondVar wake_;
+  bool moved_ ABSL_GUARDED_BY(mu_) = false;
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread watch_;  // keeps the fronts in line with the state
+};
+
+}  // namespace holdfast::app
+
+#endif  // HOLDFAST_SERVER_APP_DAEMON_H_

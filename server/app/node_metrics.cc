@@ -1,0 +1,107 @@
+#include "server/app/node_metrics.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <limits>
+
+namespace holdfast::app {
+namespace {
+
+double OrNan(const std::optional<double>& value) {
+  return value.value_or(std::numeric_limits<double>::quiet_NaN());
+}
+
+}  // namespace
+
+NodeMetrics::NodeMetrics(const std::string& version)
+    : is_primary_(metrics_.AddGauge("holdfast_is_primary", "1 while this node is primary")),
+      is_secondary_(metrics_.AddGauge("holdfast_is_secondary", "1 while this node is secondary")),
+      ready_(metrics_.AddGauge("holdfast_ready", "1 while this node can answer reads")),
+      sealed_(metrics_.AddGauge("holdfast_sealed", "1 while the root key is not available")),
+      epoch_(metrics_.AddGauge("holdfast_epoch", "number of the epoch served in or followed")),
+      head_(metrics_.AddGauge("holdfast_log_head_seq", "last record appended")),
+      durable_(metrics_.AddGauge("holdfast_log_durable_seq", "last record fsynced here")),
+      applied_(metrics_.AddGauge("holdfast_log_applied_seq", "last record visible to reads")),
+      lag_seconds_(metrics_.AddGauge("holdfast_replication_lag_seconds",
+                                     "age of the newest state fully applied; NaN: unknown")),
+      lag_records_(metrics_.AddGauge("holdfast_replication_lag_records",
+                                     "records behind the primary's head; NaN: unknown")),
+      audit_bytes_(metrics_.AddGauge("holdfast_audit_spool_bytes", "bytes of the audit journal")),
+      epoch_changes_(metrics_.AddGauge("holdfast_epoch_changes",
+                                       "role changes of this process since its start")) {
+  metrics_.AddGauge("holdfast_up_info", "always 1", {{"version", version}}).Set(1);
+}
+
+void NodeMetrics::Observe(const http::Exchange& exchange) {
+  const std::string api = exchange.route ? exchange.route->api : "none";
+  const std::string method = exchange.route ? exchange.route->name : "none";
+  const std::string key = fmt::format("{} {} {}", api, method, exchange.status);
+  Requests requests;
+  {
+    MutexLock lock(mu_);
+    auto found = requests_.find(key);
+    if (found == requests_.end()) {
+      const Requests made{
+          .count = metrics_.AddCounter(
+              "holdfast_requests_total", "requests answered",
+              {{"api", api}, {"method", method}, {"code", fmt::format("{}", exchange.status)}}),
+          .seconds = metrics_.AddHistogram("holdfast_request_duration_seconds",
+                                           "from the request's last byte to its answer",
+                                           {{"api", api}, {"method", method}})};
+      found = requests_.emplace(key, made).first;
+    }
+    requests = found->second;
+  }
+  requests.count.Add();
+  requests.seconds.Observe(std::chrono::duration<double>(exchange.took).count());
+}
+
+void NodeMetrics::SetFollowers(const replication::Node& node) {
+  for (auto& [id, follower] : followers_) follower.connected.Set(0);
+  for (const replication::FollowerView& view : node.Followers()) {
+    auto found = followers_.find(view.node_id);
+    if (found == followers_.end()) {
+      const Metrics::Labels labels{{"peer", view.node_id}};
+      found =
+          followers_
+              .emplace(
+                  view.node_id,
+                  Follower{.lag = metrics_.AddGauge("holdfast_replication_peer_lag_records",
+                                                    "records not applied there", labels),
+                           .connected = metrics_.AddGauge("holdfast_replication_peer_connected",
+                                                          "1 while its stream is open", labels)})
+              .first;
+    }
+    found->second.connected.Set(1);
+    const uint64_t sent = view.sent_seq;
+    found->second.lag.Set(static_cast<double>(sent - std::min(sent, view.acked.applied_seq)));
+  }
+}
+
+std::string NodeMetrics::Render(const replication::Node& node, const replication::Ledger& ledger,
+                                const audit::Journal& journal, bool ready) {
+  const v1::NodeReport me = node.Me();
+  const replication::LedgerProgress progress = ledger.progress();
+  const bool primary = me.role() == "primary";
+  is_primary_.Set(primary ? 1 : 0);
+  is_secondary_.Set(primary ? 0 : 1);
+  ready_.Set(ready ? 1 : 0);
+  sealed_.Set(0);
+  epoch_.Set(static_cast<double>(me.epoch().number()));
+  head_.Set(static_cast<double>(progress.head_seq));
+  durable_.Set(static_cast<double>(progress.durable_seq));
+  applied_.Set(static_cast<double>(progress.committed_seq));
+  lag_seconds_.Set(OrNan(me.has_lag_seconds() ? std::optional(me.lag_seconds()) : std::nullopt));
+  lag_records_.Set(OrNan(me.has_lag_records() ? std::optional(static_cast<double>(me.lag_records()))
+                                              : std::nullopt));
+  audit_bytes_.Set(static_cast<double>(journal.room().bytes_used));
+  epoch_changes_.Set(static_cast<double>(node.epoch_changes()));
+  {
+    MutexLock lock(mu_);
+    SetFollowers(node);
+  }
+  return metrics_.Render();
+}
+
+}  // namespace holdfast::app

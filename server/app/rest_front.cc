@@ -1,0 +1,93 @@
+#include "server/app/rest_front.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/http/node_headers.h"
+#include "api/native/native.h"
+#include "api/pam360/routes.h"
+#include "server/base/status_macros.h"
+#include "server/crypto/certificate.h"
+#include "server/setup/invite_token.h"
+#include "server/vault/refusal.h"
+
+namespace holdfast::app {
+namespace {
+
+// The gate's verdict in the words of the dialect, with the way to the primary.
+std::optional<http::Response> Refused(const desk::Desk& desk, const http::Route& route) {
+  const absl::Status admitted = desk.Admit(route.op_class);
+  if (admitted.ok()) return std::nullopt;
+  http::Response response = route.refuse(admitted);
+  const desk::NodeFacts facts = desk.Facts();
+  http::AddNodeHeaders(facts, response);
+  if (vault::RefusalOf(admitted) == vault::Refusal::kNotPrimary) {
+    http::AddPrimaryHeaders(facts, response);
+  }
+  return response;
+}
+
+absl::StatusOr<SecretBytes> EncodeInvite(const RestDeps& deps, const std::string& node_id,
+                                         const SecretBytes& secret) {
+  HOLDFAST_ASSIGN_OR_RETURN(const crypto::CertificateInfo authority,
+                            crypto::ParseCertificate(deps.identity.authority_pem));
+  setup::InviteToken token{.cluster_id = deps.identity.cluster_id,
+                           .node_id = node_id,
+                           .authority_fingerprint = authority.fingerprint,
+                           .secret = secret.Clone()};
+  const std::string primary = deps.desk.Facts().primary_rest_url;
+  if (!primary.empty()) token.urls.push_back(primary);
+  deps.desk.ReadState([&](const vault::StateReader& state) {
+    for (const v1::MemberRow* member : state.Members()) {
+      const bool fits = token.urls.size() < setup::kInviteUrlsMax;
+      if (fits && member->rest_url() != primary) token.urls.push_back(member->rest_url());
+    }
+  });
+  return setup::EncodeInviteToken(token);
+}
+
+}  // namespace
+
+std::shared_ptr<const http::Router> MakeRestRouter(const RestDeps& deps) {
+  auto router = std::make_shared<http::Router>(
+      [&desk = deps.desk](const http::Route& route, const http::Request&) {
+        return Refused(desk, route);
+      });
+  pam360::AddPam360Routes(*router, deps.desk);
+  native::AddNativeRoutes(
+      {.desk = deps.desk,
+       .join =
+           [&join = deps.join](const std::string& source, std::string body,
+                               std::function<void(absl::StatusOr<std::string>)> done) {
+             join.Answer(source, std::move(body), std::move(done));
+           },
+       .encode_invite =
+           [deps](const std::string& node_id, const SecretBytes& secret) {
+             return EncodeInvite(deps, node_id, secret);
+           }},
+      *router);
+  return router;
+}
+
+absl::StatusOr<std::unique_ptr<http::HttpServer>> MakeRestServer(const RestDeps& deps) {
+  HOLDFAST_ASSIGN_OR_RETURN(
+      crypto::TlsContext tls,
+      crypto::MakeServerTls(deps.identity.certificate_pem, deps.identity.certificate_key_pem,
+                            deps.identity.authority_pem));
+  http::ServerOptions options{.name = "rest",
+                              .address = deps.config.rest.listen.host,
+                              .port = static_cast<uint16_t>(deps.config.rest.listen.port),
+                              .tls = std::move(tls),
+                              .threads = deps.config.rest.threads};
+  options.connections.strangers_per_source_max =
+      static_cast<size_t>(deps.config.limits.unauthenticated_per_source);
+  options.connections.connections_max = static_cast<size_t>(deps.config.limits.connections);
+  options.observe = [&metrics = deps.metrics](const http::Exchange& exchange) {
+    metrics.Observe(exchange);
+  };
+  return std::make_unique<http::HttpServer>(std::move(options), MakeRestRouter(deps), deps.clock);
+}
+
+}  // namespace holdfast::app

@@ -1,0 +1,130 @@
+#ifndef HOLDFAST_TESTS_UNIT_REPLICATION_LEDGER_LEDGER_FIXTURE_H_
+#define HOLDFAST_TESTS_UNIT_REPLICATION_LEDGER_LEDGER_FIXTURE_H_
+
+#include <stdlib.h>
+
+#include <future>
+#include <memory>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "replication/ledger/ledger.h"
+#include "server/crypto/random.h"
+#include "server/setup/bootstrap.h"
+#include "server/storage/memory_store.h"
+#include "tests/support/real_clock.h"
+
+namespace holdfast::replication {
+
+inline Epoch EpochOf(uint64_t number, const std::string& node = "a") { return {number, node}; }
+
+// One node's disk and what runs on it; Crash and Open again as often as wanted.
+class TestNode {
+ public:
+  TestNode(const std::string& name, std::shared_ptr<const SecretBytes> root)
+      : name_(name), root_(std::move(root)), disk_(std::make_shared<storage::MemoryDisk>()) {
+    char folder[] = "/tmp/holdfast-ledger-XXXXXX";
+    folder_ = mkdtemp(folder);
+  }
+  ~TestNode() {
+    Crash();
+    const std::string command = "rm -rf '" + folder_ + "'";
+    EXPECT_EQ(system(command.c_str()), 0);
+  }
+
+  absl::Status Open(std::chrono::milliseconds commit_wait_max = std::chrono::milliseconds(100)) {
+    keys_ = std::make_unique<crypto::KeyRing>(root_->Clone(), "test");
+    auto store = storage::MemoryStore::Open(disk_);
+    if (!store.ok()) return store.status();
+    store_ = *std::move(store);
+    auto ledger = Ledger::Open({.node_id = name_,
+                                .committed_path = folder_ + "/committed",
+                                .commit_wait_max = commit_wait_max},
+                               *store_, *keys_, clock_);
+    if (!ledger.ok()) return ledger.status();
+    ledger_ = *std::move(ledger);
+    return absl::OkStatus();
+  }
+  // As after kill -9: what is on the disk at this moment is all that is left.
+  void Crash() {
+    std::shared_ptr<storage::MemoryDisk> left = disk_->Clone();
+    ledger_.reset();
+    store_.reset();
+    disk_ = std::move(left);
+  }
+
+  std::future<absl::StatusOr<WriteResult>> Submit(vault::CommandBody body) {
+    auto promise = std::make_shared<std::promise<absl::StatusOr<WriteResult>>>();
+    vault::Command command{.now_ms = 1'700'000'000'000, .body = std::move(body)};
+    command.actor.set_via("LOCAL");
+    ledger_->Submit(std::move(command), [promise](absl::StatusOr<WriteResult> result) {
+      promise->set_value(std::move(result));
+    });
+    return promise->get_future();
+  }
+  absl::StatusOr<WriteResult> Write(vault::CommandBody body) {
+    return Submit(std::move(body)).get();
+  }
+
+  // The first rows of a cluster, by a node that serves in epoch 1.
+  absl::Status Begin() {
+    auto authority = crypto::CreateAuthority("test", clock_.Wall());
+    if (!authority.ok()) return authority.status();
+    const SecretBytes token = SecretBytes::CopyOf("token");
+    v1::MemberRow member;
+    member.set_node_id(name_);
+    member.set_rest_url("https://127.0.0.1:8282");
+    member.set_ssh_address("127.0.0.1:6622");
+    member.set_peer_address("127.0.0.1:6630");
+    member.set_health_url("http://127.0.0.1:8280");
+    member.set_fingerprint(std::string(64, 'a'));
+    auto rows = setup::MakeBootstrap({.cluster_name = "test",
+                                      .authority = *authority,
+                                      .member = member,
+                                      .admin_token = token,
+                                      .now_ms = 1'700'000'000'000},
+                                     *keys_);
+    if (!rows.ok()) return rows.status();
+    return Write(*std::move(rows)).status();
+  }
+  absl::StatusOr<WriteResult> AddUser(const std::string& name) {
+    vault::AddUser add;
+    add.user.set_name(name);
+    add.user.set_organization_id(1);
+    add.user.set_role(v1::ROLE_PASSWORD_USER);
+    return Write(std::move(add));
+  }
+  bool Knows(const std::string& user) {
+    bool found = false;
+    ledger_->Read([&](const vault::StateReader& state, Position) {
+      found = state.FindUserByName(1, user) != nullptr;
+    });
+    return found;
+  }
+  Digest StateDigestNow() {
+    return ledger_->CopyRows([](const v1::Row&) { return absl::OkStatus(); })->state_digest;
+  }
+
+  Ledger& ledger() { return *ledger_; }
+  storage::MemoryDisk& disk() { return *disk_; }
+  crypto::KeyRing& keys() { return *keys_; }
+  const std::string& folder() const { return folder_; }
+
+ private:
+  const std::string name_;
+  const std::shared_ptr<const SecretBytes> root_;
+  std::shared_ptr<storage::MemoryDisk> disk_;
+  std::string folder_;
+  RealClock clock_;
+  std::unique_ptr<crypto::KeyRing> keys_;
+  std::unique_ptr<storage::MemoryStore> store_;
+  std::unique_ptr<Ledger> ledger_;
+};
+
+inline std::shared_ptr<const SecretBytes> NewRoot() {
+  return std::make_shared<const SecretBytes>(crypto::RandomSecret(crypto::kRootKeyBytes));
+}
+
+}  // namespace holdfast::replication
+
+#endif  // HOLDFAST_TESTS_UNIT_REPLICATION_LEDGER_LEDGER_FIXTURE_H_

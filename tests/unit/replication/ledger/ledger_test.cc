@@ -1,0 +1,259 @@
+#include "replication/ledger/ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "replication/core/history.h"
+#include "server/vault/refusal.h"
+#include "tests/unit/replication/ledger/ledger_fixture.h"
+
+namespace holdfast::replication {
+namespace {
+
+using ::testing::Contains;
+using vault::Refusal;
+using vault::RefusalOf;
+
+class LedgerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(node_.Open().ok());
+    ASSERT_TRUE(node_.ledger().StartEpoch(EpochOf(1)).ok());
+    const absl::Status begun = node_.Begin();
+    ASSERT_TRUE(begun.ok()) << begun;
+  }
+
+  vault::SetSettings Durable(uint32_t k) {
+    vault::SetSettings settings;
+    settings.level = k == 0 ? v1::LEVEL_LOCAL : v1::LEVEL_DURABLE;
+    settings.k = k;
+    settings.policy = v1::POLICY_BLOCK;
+    return settings;
+  }
+  // A second voting member, so that k = 1 is possible.
+  void AddMember(const std::string& name) {
+    vault::CreateInvite invite{
+        .node_id = name, .token_hash = std::string(32, 'h'), .expires_ms = 1'800'000'000'000};
+    ASSERT_TRUE(node_.Write(invite).ok());
+    vault::JoinMember join{.invite_hash = std::string(32, 'h')};
+    join.member.set_node_id(name);
+    join.member.set_rest_url("https://127.0.0.1:8382");
+    join.member.set_ssh_address("127.0.0.1:6722");
+    join.member.set_peer_address("127.0.0.1:6730");
+    join.member.set_health_url("http://127.0.0.1:8380");
+    join.member.set_fingerprint(std::string(64, 'b'));
+    const absl::Status joined = node_.Write(join).status();
+    ASSERT_TRUE(joined.ok()) << joined;
+  }
+  AckInfo AckOf(uint64_t seq) {
+    return {.epoch = EpochOf(1), .received_seq = seq, .durable_seq = seq, .applied_seq = seq};
+  }
+
+  std::shared_ptr<const SecretBytes> root_ = NewRoot();
+  TestNode node_{"a", root_};
+};
+
+TEST_F(LedgerTest, WhatWasAnsweredIsThereAfterACrash) {
+  ASSERT_TRUE(node_.AddUser("alice").ok());
+  const Digest before = node_.StateDigestNow();
+  node_.Crash();
+  ASSERT_TRUE(node_.Open().ok());
+  EXPECT_TRUE(node_.Knows("alice"));
+  EXPECT_EQ(node_.StateDigestNow(), before);
+}
+
+TEST_F(LedgerTest, ARefusedCommandTakesNoSeq) {
+  const auto first = node_.AddUser("alice");
+  ASSERT_TRUE(first.ok());
+  EXPECT_EQ(RefusalOf(node_.AddUser("alice").status()), Refusal::kAlreadyExists);
+  const auto second = node_.AddUser("bob");
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(second->position.seq, first->position.seq + 1);
+}
+
+TEST_F(LedgerTest, CommandsOfOneBatchSeeEachOther) {
+  std::vector<std::future<absl::StatusOr<WriteResult>>> answers;
+  for (int i = 0; i < 50; ++i) {
+    vault::AddUser add;
+    add.user.set_name("twin");
+    add.user.set_organization_id(1);
+    add.user.set_role(v1::ROLE_PASSWORD_USER);
+    answers.push_back(node_.Submit(std::move(add)));
+  }
+  int made = 0;
+  for (auto& answer : answers) made += answer.get().ok() ? 1 : 0;
+  EXPECT_EQ(made, 1);
+}
+
+TEST_F(LedgerTest, AFailedCommitClosesItAndReadsGoOn) {
+  ASSERT_TRUE(node_.AddUser("alice").ok());
+  node_.disk().FailNextCommit(absl::DataLossError("fsync failed"), /*lands=*/true);
+  EXPECT_EQ(RefusalOf(node_.AddUser("bob").status()), Refusal::kOutcomeUnknown);
+  EXPECT_EQ(RefusalOf(node_.AddUser("carol").status()), Refusal::kLedgerClosed);
+  EXPECT_TRUE(node_.Knows("alice"));
+  EXPECT_FALSE(node_.Knows("bob"));
+  EXPECT_FALSE(node_.ledger().progress().failure.ok());
+}
+
+TEST_F(LedgerTest, WithoutASecondaryNothingIsPlanned) {
+  AddMember("b");
+  ASSERT_TRUE(node_.Write(Durable(1)).ok());  // committed under the old setting
+  const uint64_t head = node_.ledger().progress().head_seq;
+  EXPECT_EQ(RefusalOf(node_.AddUser("alice").status()), Refusal::kNotEnoughSecondaries);
+  EXPECT_EQ(node_.ledger().progress().head_seq, head);
+}
+
+TEST_F(LedgerTest, AWriteWaitsForItsAcknowledgementAndIsNotShownBefore) {
+  AddMember("b");
+  ASSERT_TRUE(node_.Write(Durable(1)).ok());
+  node_.ledger().OnConnected("b");
+  node_.ledger().OnAck("b", AckOf(node_.ledger().progress().head_seq));
+
+  EXPECT_EQ(RefusalOf(node_.AddUser("alice").status()), Refusal::kOutcomeUnknown);
+  EXPECT_FALSE(node_.Knows("alice"));  // pending: kept, not shown
+
+  auto bob = node_.Submit([] {
+    vault::AddUser add;
+    add.user.set_name("bob");
+    add.user.set_organization_id(1);
+    add.user.set_role(v1::ROLE_PASSWORD_USER);
+    return add;
+  }());
+  while (node_.ledger().progress().durable_seq < node_.ledger().progress().head_seq) {
+  }
+  node_.ledger().OnAck("b", AckOf(node_.ledger().progress().head_seq));
+  EXPECT_TRUE(bob.get().ok());
+  EXPECT_TRUE(node_.Knows("alice"));
+  EXPECT_TRUE(node_.Knows("bob"));
+}
+
+TEST_F(LedgerTest, ShownStaysShownWhenTheRowsWereNotStoredYet) {
+  AddMember("b");
+  ASSERT_TRUE(node_.Write(Durable(1)).ok());
+  node_.ledger().OnConnected("b");
+  node_.ledger().OnAck("b", AckOf(node_.ledger().progress().head_seq));
+  (void)node_.AddUser("alice");
+  node_.ledger().OnAck("b", AckOf(node_.ledger().progress().head_seq));
+  while (!node_.Knows("alice")) {
+  }
+  node_.Crash();
+  ASSERT_TRUE(node_.Open().ok());
+  EXPECT_TRUE(node_.Knows("alice"));
+}
+
+// ---- The other side: what a secondary does with the same entries.
+
+class FollowingTest : public LedgerTest {
+ protected:
+  void SetUp() override {
+    LedgerTest::SetUp();
+    ASSERT_TRUE(follower_.Open().ok());
+    follower_.ledger().Follow(EpochOf(1), 1);
+  }
+  ForeignOutcome Send(uint64_t first, uint64_t committed, size_t records = 128) {
+    auto entries = node_.ledger().ReadLog(first, records, 1 << 20);
+    EXPECT_TRUE(entries.ok() && !entries->empty());
+    ForeignBatch batch;
+    batch.info = {.epoch = EpochOf(1), .first_seq = first, .committed_seq = committed};
+    batch.info.previous_digest = *node_.ledger().DigestAt(first - 1);
+    auto items = CheckEntries(*entries, batch.info.previous_digest, follower_.keys());
+    EXPECT_TRUE(items.ok()) << items.status();
+    batch.items = *std::move(items);
+    for (const EntryPtr& entry : *entries) batch.info.entries.push_back(MetaOf(*entry));
+    return follower_.ledger().AppendForeign(batch);
+  }
+
+  TestNode follower_{"b", root_};
+};
+
+TEST_F(FollowingTest, ItIsAPrefixWithTheSameDigest) {
+  ASSERT_TRUE(node_.AddUser("alice").ok());
+  const uint64_t head = node_.ledger().progress().head_seq;
+  const ForeignOutcome outcome = Send(1, head);
+  EXPECT_FALSE(outcome.refusal.has_value()) << outcome.detail;
+  EXPECT_TRUE(outcome.failure.ok()) << outcome.failure;
+  EXPECT_TRUE(follower_.Knows("alice"));
+  EXPECT_EQ(follower_.StateDigestNow(), node_.StateDigestNow());
+  follower_.Crash();
+  ASSERT_TRUE(follower_.Open().ok());
+  EXPECT_TRUE(follower_.Knows("alice"));
+}
+
+TEST_F(FollowingTest, PendingIsKeptNotShownAndCanBeCut) {
+  const uint64_t before = node_.ledger().progress().head_seq;
+  ASSERT_TRUE(node_.AddUser("alice").ok());
+  Send(1, before);
+  EXPECT_EQ(follower_.ledger().progress().head_seq, before + 1);
+  EXPECT_FALSE(follower_.Knows("alice"));
+  follower_.Crash();
+  ASSERT_TRUE(follower_.Open().ok());
+  EXPECT_EQ(follower_.ledger().progress().head_seq, before + 1);  // a restart drops nothing
+  EXPECT_FALSE(follower_.Knows("alice"));
+  EXPECT_FALSE(follower_.ledger().CutAfter(before - 1).ok());  // what was shown is never cut
+  EXPECT_TRUE(follower_.ledger().CutAfter(before).ok());
+  EXPECT_EQ(follower_.ledger().progress().head_seq, before);
+}
+
+TEST_F(FollowingTest, AGapAndAnOldEpochChangeNothing) {
+  ASSERT_TRUE(node_.AddUser("alice").ok());
+  EXPECT_EQ(Send(2, 0).refusal, BatchRefusal::kGap);
+  EXPECT_EQ(follower_.ledger().progress().head_seq, 0U);
+  follower_.ledger().HoldAppends();
+  EXPECT_TRUE(Send(1, 0).refusal.has_value());
+  EXPECT_EQ(follower_.ledger().progress().head_seq, 0U);
+}
+
+TEST_F(FollowingTest, AForgedEntryIsNotTaken) {
+  auto entries = node_.ledger().ReadLog(1, 2, 1 << 20);
+  ASSERT_TRUE(entries.ok());
+  LogEntry forged = *entries->front();
+  forged.record += 'x';
+  EXPECT_TRUE(absl::IsDataLoss(
+      CheckEntries({std::make_shared<const LogEntry>(forged)}, Digest{}, follower_.keys())
+          .status()));
+  forged = *entries->front();
+  forged.mac[0] ^= 1;
+  EXPECT_TRUE(absl::IsUnauthenticated(
+      CheckEntries({std::make_shared<const LogEntry>(forged)}, Digest{}, follower_.keys())
+          .status()));
+}
+
+TEST_F(FollowingTest, ASnapshotReplacesEverythingOrNothing) {
+  ASSERT_TRUE(node_.AddUser("alice").ok());
+  std::vector<v1::Row> rows;
+  const auto point = node_.ledger().CopyRows([&](const v1::Row& row) {
+    rows.push_back(row);
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(point.ok());
+  const auto give = [](const std::vector<v1::Row>& from) {
+    return [&from, at = size_t{0}]() mutable -> absl::StatusOr<std::optional<v1::Row>> {
+      if (at == from.size()) return std::optional<v1::Row>();
+      return std::optional<v1::Row>(from[at++]);
+    };
+  };
+  std::vector<v1::Row> changed = rows;
+  changed.pop_back();
+  EXPECT_TRUE(absl::IsDataLoss(follower_.ledger().ReplaceBySnapshot(*point, give(changed))));
+  EXPECT_EQ(follower_.ledger().progress().committed_seq, 0U);
+  ASSERT_TRUE(follower_.ledger().ReplaceBySnapshot(*point, give(rows)).ok());
+  EXPECT_TRUE(follower_.Knows("alice"));
+
+  // And the log goes on behind it, also over a restart.
+  ASSERT_TRUE(node_.AddUser("bob").ok());
+  follower_.Crash();
+  ASSERT_TRUE(follower_.Open().ok());
+  EXPECT_TRUE(follower_.Knows("alice"));
+  follower_.ledger().Follow(EpochOf(1), 1);
+  const ForeignOutcome outcome = Send(point->seq + 1, node_.ledger().progress().head_seq);
+  EXPECT_FALSE(outcome.refusal.has_value()) << outcome.detail;
+  EXPECT_TRUE(follower_.Knows("bob"));
+  EXPECT_EQ(follower_.StateDigestNow(), node_.StateDigestNow());
+}
+
+}  // namespace
+}  // namespace holdfast::replication
