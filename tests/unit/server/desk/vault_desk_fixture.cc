@@ -34,6 +34,19 @@ v1::Row UserRow(uint64_t id, const std::string& name) {
   return row;
 }
 
+v1::Row HostKeyRow(crypto::KeyRing& keys) {
+  const crypto::SshHostKey key = Must(crypto::GenerateHostKey(crypto::kSshEd25519, ""));
+  v1::Row row;
+  v1::HostKeyRow& host_key = *row.mutable_host_key();
+  host_key.set_id(9);
+  host_key.set_type(key.type);
+  host_key.set_public_key(key.public_key);
+  host_key.set_active(true);
+  *host_key.mutable_private_key() =
+      Must(keys.Seal(vault::kClusterOrganization, v1::TABLE_HOST_KEY, key.private_key));
+  return row;
+}
+
 }  // namespace
 
 std::string AnnKey() {
@@ -87,8 +100,10 @@ void VaultDeskFixture::Bootstrap() {
   organization.set_name("default");
   for (const uint64_t id : {vault::kClusterOrganization, vault::kDefaultOrganization}) {
     const v1::DataKeyRow key = keys_->NewDataKey(id + 1, id, 1, desk_->NowMs());
+    HOLDFAST_CHECK(keys_->Load(key).ok());  // To seal the host key below.
     *first.rows.emplace_back().mutable_data_key() = key;
   }
+  first.rows.push_back(HostKeyRow(*keys_));
   first.rows.push_back(UserRow(1, "admin"));
   v1::TokenRow& token = *first.rows.emplace_back().mutable_token();
   token.set_id(1);
