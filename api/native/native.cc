@@ -143,8 +143,8 @@ void Run(SlowOperation operation, const Visit& visit, const Finish& finish) {
 }
 
 void Run(WriteOperation operation, const Visit& visit, const Finish& finish) {
-  IntentOr intent = CheckWrite(*visit.request);
-  if (intent.status().ok()) intent = operation(visit);
+  const absl::Status valid = CheckWrite(*visit.request);
+  IntentOr intent = valid.ok() ? operation(visit) : IntentOr(valid);
   if (!intent.ok()) {
     finish(intent.status());
     return;

@@ -1,0 +1,211 @@
+#include <set>
+
+#include "server/vault/refusal.h"
+#include "tests/unit/api/native/native_fixture.h"
+
+// What all routes have in common.
+namespace holdfast::native {
+namespace {
+
+using http::Method;
+using ::testing::HasSubstr;
+using vault::Refusal;
+
+std::string PathOf(const http::Route& route) {
+  std::string path;
+  for (size_t i = 0; i < route.pattern.size(); ++i) {
+    if (route.pattern[i] != '{') {
+      path += route.pattern[i];
+      continue;
+    }
+    path += '1';
+    i = route.pattern.find('}', i);
+  }
+  return path;
+}
+
+TEST_F(NativeTest, HasTheRoutesAndClassesOfThePage) {
+  int primary = 0;
+  int retrieve = 0;
+  int node = 0;
+  std::set<std::string> names;
+  for (const http::Route* route : router_.Routes()) {
+    names.insert(route->name);
+    EXPECT_EQ(route->api, "native");
+    primary += route->op_class.value == OperationClass::kPrimaryOnly ? 1 : 0;
+    retrieve += route->op_class.value == OperationClass::kRetrieve ? 1 : 0;
+    node += route->op_class.value == OperationClass::kNode ? 1 : 0;
+    EXPECT_EQ(route->op_class.value == OperationClass::kPrimaryOnly, route->method != Method::kGet)
+        << route->pattern;
+  }
+  EXPECT_EQ(primary, 19);
+  EXPECT_EQ(retrieve, 17);
+  EXPECT_EQ(node, 1);
+  EXPECT_EQ(names.size(), router_.Routes().size()) << "two routes have one name";
+}
+
+TEST_F(NativeTest, EveryWriteOnASecondaryIsShownTheWayToThePrimary) {
+  BecomeSecondary(/*primary_up=*/true);
+  for (const http::Route* route : router_.Routes()) {
+    if (route->op_class.value != OperationClass::kPrimaryOnly) continue;
+    const std::string path = PathOf(*route);
+    // Also without a token, and with a body that would be refused.
+    const http::Response response = AskWith({}, route->method, path, "[");
+    ExpectRefused(response, 421, "NOT_PRIMARY");
+    EXPECT_EQ(HeaderOf(response, "Location"), "https://a.test:8282" + path);
+    EXPECT_EQ(HeaderOf(response, "X-Holdfast-Primary"), "https://a.test:8282");
+    EXPECT_EQ(At(response, "/error/primary"), "https://a.test:8282");
+    EXPECT_EQ(HeaderOf(response, "X-Holdfast-Role"), "secondary");
+  }
+}
+
+TEST_F(NativeTest, EveryWriteWithoutAPrimaryIsToldToComeBack) {
+  BecomeSecondary(/*primary_up=*/false);
+  for (const http::Route* route : router_.Routes()) {
+    if (route->op_class.value != OperationClass::kPrimaryOnly) continue;
+    const http::Response response = Ask(route->method, PathOf(*route));
+    ExpectRefused(response, 503, "NOT_PRIMARY");
+    EXPECT_EQ(HeaderOf(response, "Retry-After"), "1");
+    EXPECT_EQ(HeaderOf(response, "X-Holdfast-Primary"), "unknown");
+    EXPECT_EQ(At(response, "/error/primary"), "null");
+  }
+}
+
+TEST_F(NativeTest, EveryReadOnASecondaryIsAnswered) {
+  desk_.AddAccount(1, "srv", "root", "Geheim-1");
+  BecomeSecondary(/*primary_up=*/false);
+  for (const http::Route* route : router_.Routes()) {
+    if (route->op_class.value == OperationClass::kPrimaryOnly) continue;
+    const http::Response response = Get(PathOf(*route));
+    EXPECT_NE(response.status, 421) << route->pattern;
+    EXPECT_NE(response.status, 503) << route->pattern;
+    EXPECT_EQ(HeaderOf(response, "X-Holdfast-Node"), "b") << route->pattern;
+    EXPECT_EQ(HeaderOf(response, "X-Holdfast-Age-Ms"), "40") << route->pattern;
+  }
+}
+
+TEST_F(NativeTest, ANodeThatCannotServeSaysSoButShowsItsStatus) {
+  desk::NodeFacts facts = desk_.Facts();
+  facts.can_read = false;
+  facts.why_not = "joining";
+  desk_.SetFacts(facts);
+  ExpectRefused(Get("/v1/me"), 503, "NOT_SERVING");
+  EXPECT_EQ(Get("/v1/status").status, 200);
+}
+
+TEST_F(NativeTest, EveryRouteWantsAToken) {
+  for (const http::Route* route : router_.Routes()) {
+    if (route->name == "join") continue;
+    for (const http::Headers& headers : {http::Headers{}, http::Headers{{"AUTHTOKEN", "nobody's"}},
+                                         http::Headers{{"Authorization", "Basic YTpi"}}}) {
+      const http::Response response = AskWith(headers, route->method, PathOf(*route));
+      ExpectRefused(response, 401, "AUTH_FAILED");
+      EXPECT_FALSE(response.authenticated);
+      EXPECT_EQ(HeaderOf(response, "X-Holdfast-Role"), "primary");
+    }
+  }
+}
+
+TEST_F(NativeTest, ATokenComesInAHeaderAndNeverInTheQuery) {
+  const std::string token = StateDesk::kAdminToken;
+  EXPECT_EQ(AskWith({{"authtoken", token}}, Method::kGet, "/v1/me").status, 200);
+  EXPECT_EQ(AskWith({{"Authorization", "Bearer " + token}}, Method::kGet, "/v1/me").status, 200);
+  EXPECT_EQ(AskWith({}, Method::kGet, "/v1/me?AUTHTOKEN=" + token).status, 401);
+  EXPECT_TRUE(Get("/v1/me").authenticated);
+}
+
+TEST_F(NativeTest, LockedExpiredAndUnknownAreOneAnswer) {
+  const uint64_t locked = desk_.AddUser("lock", v1::ROLE_PASSWORD_USER, "t-locked");
+  desk_.Do(vault::SetUserLocked{.user_id = locked, .locked = true});
+  v1::UserRow late;
+  late.set_name("late");
+  late.set_role(v1::ROLE_PASSWORD_USER);
+  late.set_rest_enabled(true);
+  desk_.AddUser(late, "t-late", StateDesk::kStartMs + 1);
+  desk_.SetNow(StateDesk::kStartMs + 2);
+  const http::Response unknown = AskWith({{"AUTHTOKEN", "x"}}, Method::kGet, "/v1/me");
+  for (const std::string token : {"t-locked", "t-late"}) {
+    const http::Response response = AskWith({{"AUTHTOKEN", token}}, Method::kGet, "/v1/me");
+    EXPECT_EQ(response.status, 401);
+    EXPECT_EQ(response.body, unknown.body);
+  }
+}
+
+TEST_F(NativeTest, AWriteSaysWhereItStands) {
+  const http::Response response = Post("/v1/resources", R"({"name":"r"})");
+  EXPECT_EQ(response.status, 201);
+  const std::string position = HeaderOf(response, "X-Holdfast-Position");
+  EXPECT_EQ(position, ToText(desk_.Facts().position));
+  EXPECT_EQ(AskWith({{"AUTHTOKEN", token_}, {"X-Holdfast-Position", position}}, Method::kGet,
+                    "/v1/resources")
+                .status,
+            200);
+}
+
+TEST_F(NativeTest, ADemandThatIsNotMetIs412) {
+  http::Response response =
+      AskWith({{"AUTHTOKEN", token_}, {"X-Holdfast-Position", "1.999"}}, Method::kGet, "/v1/me");
+  ExpectRefused(response, 412, "POSITION_NOT_REACHED");
+  EXPECT_EQ(HeaderOf(response, "Retry-After"), "1");
+  BecomeSecondary(true);
+  desk::NodeFacts facts = desk_.Facts();
+  facts.age = std::nullopt;
+  desk_.SetFacts(facts);
+  response = AskWith({{"AUTHTOKEN", token_}, {"X-Holdfast-Max-Age", "5"}}, Method::kGet, "/v1/me");
+  ExpectRefused(response, 412, "TOO_STALE");
+  response = AskWith({{"AUTHTOKEN", token_}, {"X-Holdfast-Position", "x"}}, Method::kGet, "/v1/me");
+  ExpectRefused(response, 400, "INVALID_INPUT");
+}
+
+TEST_F(NativeTest, AnIdempotencyKeyIsRefusedRatherThanIgnored) {
+  const http::Response response = AskWith({{"AUTHTOKEN", token_}, {"Idempotency-Key", "k1"}},
+                                          Method::kPost, "/v1/resources", R"({"name":"r"})");
+  ExpectRefused(response, 400, "INVALID_INPUT");
+  EXPECT_EQ(At(Get("/v1/resources"), "/total"), "0");
+}
+
+TEST_F(NativeTest, AWriteThatIsNotConfirmedIsNeitherDoneNorUndone) {
+  desk_.FailWrites(vault::Refuse(Refusal::kOutcomeUnknown, "durable at 1.9, not confirmed"));
+  const http::Response unknown = Post("/v1/resources", R"({"name":"r"})");
+  ExpectRefused(unknown, 504, "OUTCOME_UNKNOWN");
+  EXPECT_THAT(At(unknown, "/error/message"), HasSubstr("1.9"));
+  desk_.FailWrites(vault::Refuse(Refusal::kNotEnoughSecondaries, "1 of 2"));
+  ExpectRefused(Post("/v1/resources", R"({"name":"r"})"), 503, "NOT_ENOUGH_SECONDARIES");
+}
+
+TEST_F(NativeTest, NothingThatIsSentIsIgnored) {
+  for (const http::Route* route : router_.Routes()) {
+    const std::string path = PathOf(*route);
+    ExpectRefused(Ask(route->method, path + "?surprise=1"), 400, "INVALID_INPUT");
+    const http::Response body = Ask(route->method, path, R"({"surprise":1})");
+    if (route->name == "join") continue;
+    EXPECT_EQ(body.status, 400) << route->name << " " << body.body;
+  }
+}
+
+TEST_F(NativeTest, NoRouteIsAnsweredInTheSameForm) {
+  http::Response response = Get("/v1/nothing");
+  ExpectRefused(response, 404, "NOT_FOUND");
+  EXPECT_EQ(HeaderOf(response, "X-Holdfast-Node"), desk_.Facts().node_id);
+  response = Put("/v1/users", "");
+  ExpectRefused(response, 405, "METHOD_NOT_ALLOWED");
+  EXPECT_THAT(HeaderOf(response, "Allow"), HasSubstr("POST"));
+}
+
+TEST_F(NativeTest, JoinNeedsNoTokenAndIsBounded) {
+  http::Response response = AskWith({}, Method::kPost, "/v1/join", R"({"token":"i"})");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, R"({"ca":"PEM"})");
+  EXPECT_TRUE(response.secret_body);
+  EXPECT_FALSE(response.authenticated);
+  EXPECT_EQ(joined_, R"(192.0.2.1 {"token":"i"})");
+  joined_.clear();
+  response = AskWith({}, Method::kPost, "/v1/join", std::string(64 * 1024 + 1, ' '));
+  ExpectRefused(response, 400, "INVALID_INPUT");
+  EXPECT_EQ(joined_, "");
+  join_answer_ = vault::Refuse(Refusal::kInviteUsed, "used");
+  ExpectRefused(AskWith({}, Method::kPost, "/v1/join", "{}"), 403, "INVITE_USED");
+}
+
+}  // namespace
+}  // namespace holdfast::native
