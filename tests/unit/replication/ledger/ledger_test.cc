@@ -116,6 +116,7 @@ TEST_F(LedgerTest, AWriteWaitsForItsAcknowledgementAndIsNotShownBefore) {
   EXPECT_EQ(RefusalOf(node_.AddUser("alice").status()), Refusal::kOutcomeUnknown);
   EXPECT_FALSE(node_.Knows("alice"));  // pending: kept, not shown
 
+  const uint64_t before_bob = node_.ledger().progress().head_seq;
   auto bob = node_.Submit([] {
     vault::AddUser add;
     add.user.set_name("bob");
@@ -123,9 +124,9 @@ TEST_F(LedgerTest, AWriteWaitsForItsAcknowledgementAndIsNotShownBefore) {
     add.user.set_role(v1::ROLE_PASSWORD_USER);
     return add;
   }());
-  while (node_.ledger().progress().durable_seq < node_.ledger().progress().head_seq) {
+  while (node_.ledger().progress().durable_seq <= before_bob) {
   }
-  node_.ledger().OnAck("b", AckOf(node_.ledger().progress().head_seq));
+  node_.ledger().OnAck("b", AckOf(before_bob + 1));
   EXPECT_TRUE(bob.get().ok());
   EXPECT_TRUE(node_.Knows("alice"));
   EXPECT_TRUE(node_.Knows("bob"));
