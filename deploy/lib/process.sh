@@ -80,10 +80,12 @@ show_log() {
   tail -n 5 "$(node_console "$1")" >&2 2>/dev/null || true
 }
 
-# status_of NODE [JQ_FILTER]: the cluster as this one node sees it.
+# status_of NODE [JQ_FILTER]: the cluster as this one node sees it. Status 3 says that it is not whole.
 status_of() {
-  HOLDFAST_ADDR=$(rest_url "$1") HOLDFAST_CACERT=$dir/ca.pem HOLDFAST_TOKEN=$(cat "$dir/admin.token") \
-    "$bin/holdfast" status --output json 2>/dev/null | jq -r "${2:-.}" 2>/dev/null
+  {
+    HOLDFAST_ADDR=$(rest_url "$1") HOLDFAST_CACERT=$dir/ca.pem HOLDFAST_TOKEN=$(cat "$dir/admin.token") \
+      "$bin/holdfast" status --output json 2>/dev/null || [ $? = 3 ]
+  } | jq -r "${2:-.}" 2>/dev/null
 }
 
 # row NODE FIELD: what a node says about itself.

@@ -214,8 +214,10 @@ class Cluster:
             return None
 
     def status(self, k=None):
-        return json.loads(self.must_hf('status', '--output', 'json', only=k) if k else
-                          self.hf('status', '--output', 'json').stdout)
+        got = self.hf('status', '--output', 'json', only=k)
+        if got.returncode not in (0, 3):  # 3: shown, and not whole
+            raise AssertionError(f'status: exit {got.returncode}: {got.stderr.decode()}')
+        return json.loads(got.stdout)
 
     def row(self, k, seen_by=None):
         return next(n for n in self.status(seen_by or k)['nodes'] if n['id'] == self.node(k, 'ID'))

@@ -1,0 +1,74 @@
+#include <algorithm>
+
+#include "api/cli/commands.h"
+#include "api/cli/exit_code.h"
+#include "api/cli/print.h"
+#include "server/base/status_macros.h"
+
+namespace holdfast::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int kExitUnreachable = 1;  // of `status`, unlike every other command
+
+bool IsServing(const json::object& node) {
+  const json::value* serving = node.if_contains("serving");
+  return serving != nullptr && serving->is_bool() && serving->get_bool();
+}
+
+// All members serve, and one of them is primary.
+bool IsWhole(const json::array& nodes) {
+  const bool primary = std::any_of(nodes.begin(), nodes.end(), [](const json::value& node) {
+    return node.is_object() && TextIn(node.get_object(), "role") == "primary";
+  });
+  return primary && std::all_of(nodes.begin(), nodes.end(), [](const json::value& node) {
+           return node.is_object() && IsServing(node.get_object());
+         });
+}
+
+absl::Status Show(const Context& context, Session& session) {
+  absl::StatusOr<json::object> answer = session.Get("/v1/status");
+  if (!answer.ok()) {
+    return ExitCodeOf(answer.status()) == kExitTryLater
+               ? WithExit(answer.status(), kExitUnreachable)
+               : answer.status();
+  }
+  const json::value* nodes = answer->if_contains("nodes");
+  if (nodes == nullptr || !nodes->is_array()) {
+    return absl::InternalError("the answer holds no nodes");
+  }
+  if (context.json()) {
+    HOLDFAST_RETURN_IF_ERROR(PrintJson(context, "status", *answer));
+  } else {
+    HOLDFAST_RETURN_IF_ERROR(
+        WriteOut(context, RenderTable(nodes->get_array(), {{"NODE", "id"},
+                                                           {"ROLE", "role"},
+                                                           {"STATE", "state"},
+                                                           {"SERVING", "serving"},
+                                                           {"EPOCH", "epoch"},
+                                                           {"APPLIED", "applied_seq"},
+                                                           {"LAG", "lag_records"},
+                                                           {"LAG S", "lag_seconds"},
+                                                           {"LINK S", "link_age_seconds"},
+                                                           {"VERSION", "version"},
+                                                           {"URL", "url"}})));
+  }
+  if (IsWhole(nodes->get_array())) return absl::OkStatus();
+  // Without a message: everything was shown.
+  return WithExit(absl::UnavailableError(""), kExitDegraded);
+}
+
+}  // namespace
+
+void AddStatus(CLI::App& app, Context& context) {
+  CLI::App* status = AddCommand(
+      app, "status",
+      "all members as one node sees them; exit status 0 when all serve and one is primary, 3 when "
+      "not, 1 when no node answers",
+      "  holdfast status\n"
+      "  holdfast status --output json | jq -r '.nodes[] | select(.role == \"primary\") | .url'");
+  OnRun(status, context, [&context](Session& session) { return Show(context, session); });
+}
+
+}  // namespace holdfast::cli
