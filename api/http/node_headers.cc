@@ -88,13 +88,28 @@ void Send(const desk::NodeFacts& facts, bool authenticated, const Respond& respo
   respond(std::move(response));
 }
 
+// A token that is not known here may be newer than what is shown here. Then its caller, who demands
+// a position, hears that this node is behind. It does not wait: places to wait are not for
+// strangers.
+absl::Status WhyNotIn(const absl::Status& refused, const Request& request,
+                      const desk::NodeFacts& facts) {
+  if (vault::RefusalOf(refused) != vault::Refusal::kAuthFailed) return refused;
+  const absl::StatusOr<desk::ReadDemand> demand = ReadDemandOf(request);
+  const bool behind =
+      demand.ok() && demand->position.has_value() && *demand->position > facts.position;
+  if (!behind) return refused;
+  return vault::Refuse(vault::Refusal::kPositionNotReached,
+                       "this node is at " + ToText(facts.position));
+}
+
 void Enter(const std::shared_ptr<const Door>& door, std::shared_ptr<Request> request,
            Respond respond) {
   // The desk refuses an empty token too, and records the attempt.
   absl::StatusOr<desk::CallerPtr> caller =
       door->desk.AuthenticateToken(door->find_token(*request), request->client);
   if (!caller.ok()) {
-    Send(door->desk.Facts(), false, respond, door->refuse(caller.status()));
+    const desk::NodeFacts facts = door->desk.Facts();
+    Send(facts, false, respond, door->refuse(WhyNotIn(caller.status(), *request, facts)));
     return;
   }
   const absl::StatusOr<desk::ReadDemand> demand = ReadDemandOf(*request);

@@ -34,7 +34,8 @@ using CallerHandler = std::function<void(desk::CallerPtr, std::shared_ptr<Reques
 // handler and adds the node headers to its answer. `refuse` renders what goes wrong before.
 //
 // Promises    The facts in the headers are taken after the wait and before the handler reads: what
-//             it answers is at least as new as they say.
+//             it answers is at least as new as they say. An unknown token with the demand of a
+//             position that is not reached is POSITION_NOT_REACHED: it may be newer than this node.
 // Threading   The handler runs on the thread of the request, or on the desk's after a wait.
 // Ownership   Borrows the desk, which must outlive the router.
 Handler ForCallers(desk::Desk& desk, FindToken find_token, Refuse refuse, CallerHandler handler);

@@ -16,14 +16,22 @@
 namespace holdfast::app {
 namespace {
 
-// The gate's verdict in the words of the dialect, with the way to the primary.
-std::optional<http::Response> Refused(const desk::Desk& desk, const http::Route& route) {
+constexpr int kMisdirected = 421;
+
+// The gate's verdict in the words of the dialect, with the way to the primary. What the dialect has
+// said about the primary itself stays.
+std::optional<http::Response> Refused(const desk::Desk& desk, const http::Route& route,
+                                      const http::Request& request) {
   const absl::Status admitted = desk.Admit(route.op_class);
   if (admitted.ok()) return std::nullopt;
   http::Response response = route.refuse(admitted);
   const desk::NodeFacts facts = desk.Facts();
   http::AddNodeHeaders(facts, response);
-  if (vault::RefusalOf(admitted) == vault::Refusal::kNotPrimary) {
+  if (response.status == kMisdirected && !facts.primary_rest_url.empty()) {
+    response.headers.Set("Location", facts.primary_rest_url + request.target.path);
+  }
+  if (vault::RefusalOf(admitted) == vault::Refusal::kNotPrimary &&
+      !response.headers.Has("X-Holdfast-Primary")) {
     http::AddPrimaryHeaders(facts, response);
   }
   return response;
@@ -52,8 +60,8 @@ absl::StatusOr<SecretBytes> EncodeInvite(const RestDeps& deps, const std::string
 
 std::shared_ptr<const http::Router> MakeRestRouter(const RestDeps& deps) {
   auto router = std::make_shared<http::Router>(
-      [&desk = deps.desk](const http::Route& route, const http::Request&) {
-        return Refused(desk, route);
+      [&desk = deps.desk](const http::Route& route, const http::Request& request) {
+        return Refused(desk, route, request);
       });
   pam360::AddPam360Routes(*router, deps.desk);
   native::AddNativeRoutes(

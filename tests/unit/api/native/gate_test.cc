@@ -157,6 +157,13 @@ TEST_F(NativeTest, ADemandThatIsNotMetIs412) {
   ExpectRefused(response, 400, "INVALID_INPUT");
 }
 
+TEST_F(NativeTest, ATokenThatMayBeNewerThanThisNodeIsNotCalledBad) {
+  const http::Headers newer{{"AUTHTOKEN", "made-later"}, {"X-Holdfast-Position", "1.999"}};
+  ExpectRefused(AskWith(newer, Method::kGet, "/v1/me"), 412, "POSITION_NOT_REACHED");
+  const http::Headers bad{{"AUTHTOKEN", "made-up"}, {"X-Holdfast-Position", "1.0"}};
+  ExpectRefused(AskWith(bad, Method::kGet, "/v1/me"), 401, "AUTH_FAILED");
+}
+
 TEST_F(NativeTest, AnIdempotencyKeyIsRefusedRatherThanIgnored) {
   const http::Response response = AskWith({{"AUTHTOKEN", token_}, {"Idempotency-Key", "k1"}},
                                           Method::kPost, "/v1/resources", R"({"name":"r"})");
