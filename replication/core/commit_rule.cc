@@ -44,8 +44,9 @@ uint64_t CommitRule::OnOwnDurable(uint64_t seq) {
 
 uint64_t CommitRule::OnAck(const std::string& node_id, const AckInfo& ack) {
   const auto it = followers_.find(node_id);
-  if (it == followers_.end() || ack.epoch != epoch_ || !it->second.connected) return committed_;
+  if (it == followers_.end() || ack.epoch != epoch_) return committed_;
   Follower& follower = it->second;
+  follower.streams = std::max(follower.streams, 1U);
   follower.acked = true;
   follower.ack.received_seq = std::max(follower.ack.received_seq, ack.received_seq);
   follower.ack.durable_seq = std::max(follower.ack.durable_seq, ack.durable_seq);
@@ -64,19 +65,21 @@ uint64_t CommitRule::OnSettingAppended(const KSetting& setting) {
 uint64_t CommitRule::OnVoter(const std::string& node_id, bool votes) {
   Follower& follower = followers_[node_id];
   follower.votes = votes;
-  if (!votes && !follower.connected) followers_.erase(node_id);
+  if (!votes && follower.streams == 0) followers_.erase(node_id);
   return Advance();
 }
 
 void CommitRule::OnConnected(const std::string& node_id) {
   Follower& follower = followers_[node_id];
-  follower = Follower{.votes = follower.votes, .connected = true, .acked = false, .ack = {}};
+  follower =
+      Follower{.votes = follower.votes, .streams = follower.streams + 1, .acked = false, .ack = {}};
 }
 
 void CommitRule::OnDisconnected(const std::string& node_id) {
   const auto it = followers_.find(node_id);
-  if (it == followers_.end()) return;
-  it->second.connected = false;
+  if (it == followers_.end() || it->second.streams == 0) return;
+  if (--it->second.streams > 0) return;
+  it->second.acked = false;
   if (!it->second.votes) followers_.erase(it);
 }
 
@@ -124,9 +127,9 @@ bool CommitRule::Answerable(Level level, uint32_t level_k, uint64_t seq) const {
 }
 
 uint32_t CommitRule::connected() const {
-  return static_cast<uint32_t>(std::count_if(
-      followers_.begin(), followers_.end(),
-      [](const auto& f) { return f.second.votes && f.second.connected && f.second.acked; }));
+  return static_cast<uint32_t>(
+      std::count_if(followers_.begin(), followers_.end(),
+                    [](const auto& f) { return f.second.votes && f.second.acked; }));
 }
 
 bool CommitRule::ConnectedEnough(uint32_t k) const { return connected() >= k; }

@@ -53,7 +53,10 @@ class CommitRule {
   uint64_t OnVoter(const std::string& node_id, bool votes);
 
   // A new stream of a follower: what it acknowledged in an earlier one is forgotten, for its disk
-  // may be another one. It counts as connected from its first acknowledgement on.
+  // may be another one. It counts as connected from its first acknowledgement on, until as many
+  // streams have ended as began: a half-dead one may end after the next one has begun. An
+  // acknowledgement is itself a sign of a stream: one that was refused before this epoch began may
+  // have ended in its place.
   void OnConnected(const std::string& node_id);
   void OnDisconnected(const std::string& node_id);
 
@@ -69,7 +72,7 @@ class CommitRule {
  private:
   struct Follower {
     bool votes = false;
-    bool connected = false;
+    uint32_t streams = 0;
     bool acked = false;
     AckInfo ack;
   };

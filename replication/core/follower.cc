@@ -136,7 +136,7 @@ FollowerEffects FollowerMachine::OnHelloAnswer(const HelloAnswerInfo& answer, Mo
   }
   answer_ = answer;
   epoch_ = answer.epoch;
-  if (epoch_ == granted_) return Obey();
+  if (epoch_ == persisted_) return Obey();
   granted_ = epoch_;
   phase_ = Phase::kPersist;
   FollowerEffects effects;
@@ -145,6 +145,7 @@ FollowerEffects FollowerMachine::OnHelloAnswer(const HelloAnswerInfo& answer, Mo
 }
 
 FollowerEffects FollowerMachine::OnEpochPersisted(const Epoch& epoch) {
+  if (epoch.number > persisted_.number) persisted_ = epoch;
   if (phase_ != Phase::kPersist || epoch != epoch_) return {};
   return Obey();
 }

@@ -51,7 +51,8 @@ struct FollowerEffects {
 // Threading   Thread-compatible. One loop owns it.
 class FollowerMachine {
  public:
-  explicit FollowerMachine(Epoch granted) : granted_(std::move(granted)) {}
+  // `granted`: as it is on disk.
+  explicit FollowerMachine(Epoch granted) : granted_(std::move(granted)), persisted_(granted_) {}
 
   // Who is primary, as the reports say (PickPrimary); nullopt: nobody known, so do not dial.
   FollowerEffects OnPrimaryKnown(const std::optional<std::string>& node_id, MonoTime now);
@@ -122,6 +123,7 @@ class FollowerMachine {
   }
 
   Epoch granted_;
+  Epoch persisted_;  // what is surely on disk; a write that a dropped link left behind is not
   Phase phase_ = Phase::kIdle;
   std::optional<std::string> target_;
   HelloAnswerInfo answer_;

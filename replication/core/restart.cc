@@ -32,14 +32,14 @@ GrantDecision DecideGrant(const GrantAsk& ask, EpochGuard& guard, const VoterFac
     out.answer.reason = fmt::format("follows {}, which is up", *facts.following);
     return out;
   }
-  EpochOutcome seen = guard.OnSeen(ask.epoch);
+  const EpochOutcome seen = guard.OnSeen(ask.epoch);
   if (seen.seen == EpochSeen::kOlder || seen.seen == EpochSeen::kConflict) {
     out.answer.reason =
         fmt::format("has granted {}, asked for {}", ToText(guard.granted()), ToText(ask.epoch));
     return out;
   }
   out.answer.granted = true;
-  out.persist = std::move(seen.persist);
+  out.persist = guard.promises();
   return out;
 }
 
@@ -107,6 +107,7 @@ RestartEffects RestartMachine::NewCandidate() {
   candidate_ = {highest_number_ + 1, facts_.self};
   highest_number_ = candidate_.number;
   grants_.clear();
+  taken_ = false;
   phase_ = Phase::kGrantSelf;
   return {.grant_self = candidate_};
 }
@@ -158,6 +159,8 @@ RestartEffects RestartMachine::OnGrantAnswer(const GrantAnswer& answer, MonoTime
   if (!voter || phase_ != Phase::kAskGrants || answer.asked != candidate_) return {};
   if (!answer.granted) {
     reason_ = fmt::format("{} refused: {}", answer.node_id, answer.reason);
+    const Epoch& theirs = answer.granted_before;
+    taken_ = taken_ || (theirs.number == candidate_.number && theirs != candidate_);
     return {};
   }
   grants_.emplace(answer.node_id, answer);  // The first one told the position before the grant.
@@ -219,7 +222,7 @@ RestartEffects RestartMachine::OnTick(MonoTime now) {
     return out;
   }
   if (phase_ != Phase::kAskGrants || now - asked_at_ < limits::kHeartbeatEvery) return {};
-  if (highest_number_ > candidate_.number) return NewCandidate();
+  if (taken_ || highest_number_ > candidate_.number) return NewCandidate();
   asked_at_ = now;
   RestartEffects out;
   for (const std::string& id : facts_.others) {

@@ -23,7 +23,8 @@ struct VoterFacts {
 };
 struct GrantDecision {
   GrantAnswer answer;
-  // Durably, and end the link of any older epoch, before the answer goes out.
+  // Durably, and end the link of any older epoch, before the answer goes out: with each grant, for
+  // a write that an earlier ask or a report began may not be done yet.
   std::optional<EpochPromises> persist;
 };
 // Grants an epoch above everything promised, once (the same ask again is granted again). The answer
@@ -102,6 +103,7 @@ class RestartMachine {
   MonoTime asked_at_{};
   Epoch candidate_;
   uint64_t highest_number_ = 0;
+  bool taken_ = false;  // a refuser has promised our number to another node
   std::map<std::string, MemberReport> reports_;
   std::map<std::string, GrantAnswer> grants_;
   std::string reason_;

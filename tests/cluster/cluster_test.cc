@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 
 #include "tests/cluster/world.h"
@@ -15,6 +17,18 @@ Plan PlanOf(uint64_t seed) {
   Plan plan{.seed = seed, .nodes = random.Chance(0.4) ? 2 : 3};
   plan.k = static_cast<uint32_t>(random.Index(plan.nodes));
   return plan;
+}
+
+// A broken invariant of the machines aborts: the seed is told then too.
+uint64_t running_seed = 0;
+void OnAbort(int) {
+  std::fprintf(stderr, "aborted in seed %llu\n", static_cast<unsigned long long>(running_seed));
+}
+
+Outcome RunOf(const Plan& plan) {
+  running_seed = plan.seed;
+  std::signal(SIGABRT, OnAbort);
+  return World(plan).Run();
 }
 
 std::string Say(const Plan& plan, const Outcome& out) {
@@ -34,8 +48,9 @@ TEST(ClusterTest, KeepsItsPromises) {
   Outcome sum;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     const Plan plan = PlanOf(seed);
-    const Outcome out = World(plan).Run();
+    const Outcome out = RunOf(plan);
     EXPECT_EQ(out.failure, "") << Say(plan, out);
+    if (count == 1 && out.failure.empty()) fmt::print("{}", out.story);
     sum.answered += out.answered;
     sum.epochs += out.epochs;
     sum.snapshots += out.snapshots;
@@ -57,7 +72,7 @@ TEST_P(PlantedTest, IsCaught) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     Plan plan = PlanOf(seed);
     plan.planted.*GetParam().which = true;
-    const Outcome out = World(plan).Run();
+    const Outcome out = RunOf(plan);
     if (out.failure.empty()) continue;
     fmt::print("{}: caught by seed {}: {}\n", GetParam().name, seed, out.failure);
     return;
@@ -72,6 +87,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Fault{"ShowPending", &Planted::show_pending},
                       Fault{"ShowBeforePosition", &Planted::show_before_position},
                       Fault{"PositionNotWritten", &Planted::position_not_written},
+                      Fault{"EpochNotWritten", &Planted::epoch_not_written},
                       Fault{"KeepLinkAfterGrant", &Planted::keep_link_after_grant},
                       Fault{"CommitWithoutFollowers", &Planted::commit_without_followers},
                       Fault{"ForgetCut", &Planted::forget_cut}),

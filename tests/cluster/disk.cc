@@ -29,6 +29,7 @@ void Disk::Begin(Device device) {
 }
 
 void Disk::End(Device device) {
+  if (device == kStore && store_failed_) return;
   Op op = std::move(queues_[device].front());
   queues_[device].pop_front();
   op.apply(image_);
@@ -38,6 +39,7 @@ void Disk::End(Device device) {
 
 void Disk::Crash() {
   ++starts_;
+  store_failed_ = false;
   for (auto& queue : queues_) {
     if (!queue.empty() && random_.Chance(0.5)) queue.front().apply(image_);
     queue.clear();

@@ -43,6 +43,9 @@ class Disk {
   // `done` once everything that was submitted to the device before is durable.
   void Barrier(Device device, Done done);
   void Crash();
+  // The store writes nothing any more, until the next start; what was waiting is never done.
+  void FailStore() { store_failed_ = true; }
+  bool store_failed() const { return store_failed_; }
   void SlowUntil(MonoTime until) { slow_until_ = until; }
   const DiskImage& image() const { return image_; }
   DiskImage& image() { return image_; }  // before the first start only
@@ -61,6 +64,7 @@ class Disk {
   DiskImage image_;
   std::array<std::deque<Op>, kDevices> queues_;
   uint64_t starts_ = 0;  // crashes so far: what was scheduled before one does not end
+  bool store_failed_ = false;
   MonoTime slow_until_{};
 };
 

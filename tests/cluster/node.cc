@@ -121,6 +121,7 @@ void Node::ApplyRole(const replication::RoleEffects& effects) {
   if (effects.open_gate) {
     Trace(fmt::format("opens the gate in {}", ToText(live_->role.epoch())));
     world_.checker().OnGateOpened(index_, live_->log);
+    world_.Moment(index_);
   }
   if (effects.start_following) StartFollowing();
 }
@@ -242,6 +243,15 @@ std::vector<std::string> Node::Others() const {
     if (i != index_) out.push_back(NodeName(i));
   }
   return out;
+}
+
+// An fsync of the log failed: not primary, not following, still reading, until the next start.
+void Node::FailLog() {
+  Trace("the log fails");
+  disk_.FailStore();
+  ++live_->attempt;
+  live_->restart = nullptr;
+  ApplyRole(live_->role.OnLogFailed());
 }
 
 void Node::Trim() {

@@ -49,6 +49,7 @@ class Node {
   void Promote(bool old_primary_is_down);
   bool MayPromote() const;
   void Trim();
+  void FailLog();
   uint64_t shown() const { return live_->shown; }
   uint64_t head() const { return live_->track.head_seq(); }
   replication::EntryMeta last() const { return live_->track.head(); }

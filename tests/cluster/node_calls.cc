@@ -135,11 +135,12 @@ void Node::GrantSelf(const Epoch& epoch) {
     return ApplyRestart(live_->restart->OnSelfGrantRefused(live_->guard.granted()));
   }
   Trace(fmt::format("grants itself {}", ToText(epoch)));
-  PersistPromises([this, epoch, attempt = live_->attempt] {
+  const auto done = [this, epoch, attempt = live_->attempt] {
     Live& l = *live_;
     if (attempt != l.attempt || l.restart == nullptr || l.restart->candidate() != epoch) return;
     ApplyRestart(l.restart->OnSelfGranted(Now()));
-  });
+  };
+  PersistPromises(done, world_.planted().epoch_not_written);
   EpochRose(epoch);
 }
 
@@ -165,7 +166,8 @@ void Node::OnGrantAsk(const GrantAsk& ask, const Network::Respond& respond) {
   const replication::GrantDecision decision = replication::DecideGrant(ask, l.guard, facts);
   Trace(fmt::format("is asked to grant {}: {}", ToText(ask.epoch),
                     decision.answer.granted ? "yes" : decision.answer.reason));
-  const auto tell = [answer = decision.answer, respond] {
+  const auto tell = [this, answer = decision.answer, respond] {
+    if (answer.granted) world_.Moment(index_);
     respond([answer](Node& caller) {
       Live& c = *caller.live_;
       if (c.restart != nullptr) {

@@ -31,6 +31,7 @@ void Node::ApplyFollower(const FollowerEffects& effects) {
   if (effects.follow) {
     Trace(fmt::format("follows {} from {}", ToText(effects.follow_epoch), ToText(last())));
     l.track.Follow(effects.follow_epoch, effects.follow_first_seq);
+    world_.Moment(index_);
     AbandonRestart();  // Its facts are of a log that changes from now on.
   }
   if (effects.send_ack) SendAck();
@@ -141,6 +142,7 @@ void Node::CutThenGoOn(uint64_t seq) {
     const replication::CutOutcome cut = l.track.CutAfter(seq);
     Trace(fmt::format("cuts [{}, {}] {}", cut.first_dropped_seq, cut.last_dropped_seq, cut.detail));
     world_.CountCut();
+    world_.Moment(index_);
     if (!cut.refused) l.log.resize(l.track.head_seq());
     const auto done = [this, link, refused = cut.refused] {
       if (live_->link != link) return;
@@ -204,6 +206,7 @@ void Node::FollowerHeartbeat(const replication::HeartbeatInfo& heartbeat) {
 
 void Node::FollowerSnapshot(const std::vector<Entry>& entries) {
   live_->busy = live_->installing = true;
+  world_.Moment(index_);
   const replication::EntryMeta at = entries.back().meta;
   const auto history = replication::HistoryUpTo(live_->follower->answer_history(), at.seq);
   disk_.Submit(

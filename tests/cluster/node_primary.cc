@@ -37,6 +37,7 @@ void Node::Lead(const Epoch& epoch) {
                                                            : PendingK(),
       .voters = Others()});
   Append(Entry{});
+  world_.Moment(index_);
   ApplyRole(l.role.OnEpochStartAppended());
 }
 
@@ -152,12 +153,6 @@ PrimaryLog Node::LogNow(const HelloInfo& hello) const {
 void Node::OnHello(uint64_t id, const HelloInfo& hello) {
   Live& l = *live_;
   if (!l.streams.contains(id)) return;
-  // A node has one stream: a half-dead older one must not tell later that the node is gone.
-  std::vector<uint64_t> older;
-  for (const auto& [other, stream] : l.streams) {
-    if (other != id && stream.node_id == hello.node_id) older.push_back(other);
-  }
-  for (const uint64_t other : older) EndStream(other);
   Stream& stream = l.streams.at(id);
   stream.node_id = hello.node_id;
   const PublisherEffects effects = stream.machine.OnHello(hello, LogNow(hello), Now());
@@ -171,7 +166,8 @@ void Node::OnHello(uint64_t id, const HelloInfo& hello) {
     }
   }
   if (effects.send_snapshot) stream.snapshot_from = hello.committed_seq;
-  if (!effects.drop.has_value() && l.rule != nullptr) l.rule->OnConnected(hello.node_id);
+  // Before what a refusal ends: each stream that said hello begins once and ends once.
+  if (l.rule != nullptr) l.rule->OnConnected(hello.node_id);
   ApplyStream(id, effects);
 }
 
@@ -200,11 +196,13 @@ void Node::ApplyStream(uint64_t id, const PublisherEffects& effects) {
   if (effects.drop.has_value()) {
     Trace(fmt::format("drops {}: {} {}", node_id, replication::ToText(*effects.drop),
                       effects.drop_detail));
-    // Closed after what was sent: the follower is to read the answer.
-    world_.timeline().After(milliseconds(300),
-                            Alive([this, link] { world_.network().Close(link, kPrimaryEnd); }));
+    // Closed after what was sent, for the follower is to read the answer; in the meantime it may
+    // have come again, or an epoch may have begun.
+    world_.timeline().After(milliseconds(300), Alive([this, link, node_id] {
+                              world_.network().Close(link, kPrimaryEnd);
+                              if (live_->rule != nullptr) live_->rule->OnDisconnected(node_id);
+                            }));
     l.streams.erase(id);
-    if (l.rule != nullptr) l.rule->OnDisconnected(node_id);
   }
   if (effects.acked.has_value() && l.rule != nullptr) {
     l.rule->OnAck(node_id, *effects.acked);
@@ -284,6 +282,7 @@ void Node::StopPublishing() {
 
 // What was appended is written, though nobody waits for it any more: the log has no holes.
 void Node::Drain() {
+  if (disk_.store_failed()) return ApplyRole(live_->role.OnDrained());
   disk_.Barrier(Disk::kStore, [this] {
     if (live_->track.durable_seq() == live_->track.head_seq()) {
       return ApplyRole(live_->role.OnDrained());

@@ -6,14 +6,14 @@ namespace holdfast::sim {
 // Faults that the simulated shell can be told to have, to see that the checkers catch them. The
 // machines of replication/core are the real ones in each case.
 struct Planted {
-  bool answer_before_commit = false;      // the client is told once the primary has it on disk
-  bool ack_before_fsync = false;          // what was received is acknowledged as durable
-  bool show_pending = false;              // a follower shows what it has
-  bool show_before_position = false;      // shown before the position is on disk
-  bool position_not_written = false;      // the committed position is not written at all
-  bool grant_not_written = false;         // a grant is answered and never written
-  bool keep_link_after_grant = false;     // the stream of the older epoch goes on
-  bool epoch_not_written = false;         // a claimed epoch is not written
+  bool answer_before_commit = false;   // the client is told once the primary has it on disk
+  bool ack_before_fsync = false;       // what was received is acknowledged as durable
+  bool show_pending = false;           // a follower shows what it has
+  bool show_before_position = false;   // shown before the position is on disk
+  bool position_not_written = false;   // the committed position is not written at all
+  bool grant_not_written = false;      // a grant is answered and never written
+  bool keep_link_after_grant = false;  // the stream of the older epoch goes on
+  bool epoch_not_written = false;      // an epoch is neither granted to itself nor claimed on disk
   bool commit_without_followers = false;  // k is taken for 0
   bool forget_cut = false;                // the tail is cut in memory only
 };

@@ -52,6 +52,7 @@ void World::Install() {
   crashes_ = random_.Unit();
   blocks_ = random_.Unit();
   promotions_ = random_.Unit();
+  moments_ = random_.Chance(0.6) ? random_.Unit() * 0.4 : 0;
   trouble_every_ = random_.Between(milliseconds(100), milliseconds(1200));
   write_every_ = random_.Between(milliseconds(5), milliseconds(300));
   for (auto& node : nodes_) node->Boot();
@@ -77,7 +78,6 @@ Outcome World::Run() {
               .epochs = checker_.epochs(),
               .snapshots = snapshots_,
               .cuts = cuts_};
-  if (out.failure.empty()) return out;
   Status();
   for (const std::string& line : story_) out.story += line + "\n";
   return out;
@@ -116,7 +116,7 @@ void World::Client() {
 void World::Trouble() {
   if (calm_) return;
   timeline_.After(random_.Between(Nanos(0), trouble_every_ * 2), [this] { Trouble(); });
-  switch (random_.Below(8)) {
+  switch (random_.Below(9)) {
     case 0:
     case 1:
       if (random_.Chance(crashes_)) CrashOne();
@@ -131,6 +131,14 @@ void World::Trouble() {
       return node(random_.Index(plan_.nodes)).disk().SlowUntil(timeline_.now() + slow);
     }
     case 5: {
+      const int failing = random_.Index(plan_.nodes);
+      if (!random_.Chance(crashes_ * 0.3) || !node(failing).up()) return;
+      node(failing).FailLog();
+      return timeline_.After(random_.Between(milliseconds(100), seconds(8)), [this, failing] {
+        if (!calm_) CrashNode(failing);
+      });
+    }
+    case 6: {
       Node& one = node(random_.Index(plan_.nodes));
       if (one.up()) one.Trim();
       return;
@@ -155,6 +163,17 @@ void World::CrashNode(int index) {
   const Nanos pause = random_.Chance(0.5) ? random_.Between(milliseconds(10), milliseconds(500))
                                           : random_.Between(milliseconds(500), seconds(10));
   BootWhenAllowed(index, pause);
+}
+
+void World::Moment(int index) {
+  if (calm_ || !random_.Chance(moments_)) return;
+  if (random_.Chance(0.3)) BlockSome();
+  if (random_.Chance(0.3)) {
+    node(index).disk().SlowUntil(timeline_.now() + random_.Between(milliseconds(10), seconds(2)));
+  }
+  timeline_.After(random_.Between(microseconds(10), milliseconds(20)), [this, index] {
+    if (!calm_) CrashNode(index);
+  });
 }
 
 void World::BootWhenAllowed(int index, Nanos pause) {
@@ -203,6 +222,7 @@ void World::BeCalm() {
   network_.Heal();
   for (int i = 0; i < plan_.nodes; ++i) {
     node(i).disk().SlowUntil({});
+    if (node(i).disk().store_failed()) node(i).Crash();
     if (!node(i).up()) node(i).Boot();
   }
   calm_answers_ = checker_.answered();
@@ -232,7 +252,7 @@ bool World::Converged() {
 }
 
 void World::Status() {
-  for (int i = 0; i < plan_.nodes; ++i) Trace(i, node(i).Describe());
+  for (auto& node : nodes_) Trace(-1, node->Describe());
 }
 
 }  // namespace holdfast::sim

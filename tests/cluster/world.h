@@ -51,6 +51,8 @@ class World {
   const Planted& planted() const { return plan_.planted; }
   void Trace(int node, const std::string& what);
   uint64_t NextContent() { return ++contents_; }
+  // Something is half done on this node: a good moment for trouble.
+  void Moment(int index);
   void CountSnapshot() { ++snapshots_; }
   void CountCut() { ++cuts_; }
 
@@ -78,11 +80,12 @@ class World {
   std::vector<std::unique_ptr<Node>> nodes_;
   std::deque<std::string> story_;
   bool calm_ = false;
-  bool quiet_ = false;  // no more writes
+  bool quiet_ = false;                    // no more writes
   std::array<MonoTime, 3> held_until_{};  // down by the operator's word
   double crashes_ = 0;
   double blocks_ = 0;
   double promotions_ = 0;
+  double moments_ = 0;
   Nanos trouble_every_{};
   Nanos write_every_{};
   uint64_t contents_ = 0;

@@ -46,10 +46,10 @@ TEST(CommitRuleTest, CommitsNothingOfOlderEpochsBeforeTheStartRecord) {
   EXPECT_EQ(rule.OnOwnDurable(11), 11u);
 }
 
-TEST(CommitRuleTest, DoesNotCountAnotherEpochNorANonVoterNorAStrangerToThisStream) {
+TEST(CommitRuleTest, DoesNotCountAnotherEpochNorANonVoterNorAStranger) {
   CommitRule rule(Start(1));
   rule.OnOwnDurable(20);
-  EXPECT_EQ(rule.OnAck("b", Durable(20)), 8u) << "not connected";
+  EXPECT_EQ(rule.OnAck("stranger", Durable(20)), 8u);
   rule.OnConnected("b");
   EXPECT_EQ(rule.OnAck("b", Durable(20, E(2))), 8u);
   EXPECT_EQ(rule.OnAck("b", Durable(20, E(4))), 8u);
@@ -175,6 +175,30 @@ TEST(CommitRuleTest, AMemberThatVotesNoMoreCountsNoMoreAndTakesNothingBack) {
   rule.OnAck("b", Durable(20));
   EXPECT_EQ(rule.OnAck("c", Durable(20)), 14u);
   EXPECT_EQ(rule.OnVoter("c", true), 20u) << "its stream was known all the time";
+}
+
+TEST(CommitRuleTest, AStreamThatEndsLateDoesNotTakeTheNextOneWithIt) {
+  CommitRule rule(Start(1));
+  rule.OnOwnDurable(20);
+  rule.OnConnected("b");
+  rule.OnAck("b", Durable(9));
+  rule.OnConnected("b");
+  rule.OnDisconnected("b");
+  EXPECT_EQ(rule.OnAck("b", Durable(12)), 12u);
+  EXPECT_TRUE(rule.ConnectedEnough());
+  rule.OnDisconnected("b");
+  EXPECT_FALSE(rule.ConnectedEnough());
+}
+
+TEST(CommitRuleTest, AStreamRefusedBeforeTheEpochMayEndWithinIt) {
+  CommitRule rule(Start(1));
+  rule.OnOwnDurable(20);
+  rule.OnConnected("b");
+  rule.OnDisconnected("b");  // the refused one, of which this rule was never told
+  EXPECT_EQ(rule.OnAck("b", Durable(12)), 12u);
+  EXPECT_TRUE(rule.ConnectedEnough());
+  rule.OnDisconnected("b");
+  EXPECT_FALSE(rule.ConnectedEnough());
 }
 
 }  // namespace

@@ -76,6 +76,22 @@ TEST(FollowerTest, PersistsAHigherEpochBeforeItAcknowledgesAnything) {
   EXPECT_TRUE(m.OnEpochPersisted(E(4, "b")).follow);
 }
 
+TEST(FollowerTest, PersistsAgainWhenTheLinkEndedBeforeTheFirstTimeWasDone) {
+  FollowerMachine m = AtHello();
+  m.OnHelloAnswer(Answer(HelloVerdict::kContinue, E(4, "b")), kNow);
+  m.OnDisconnected(kNow, 0);
+  m.OnTick(kNow);
+  m.OnConnected(kNow);
+  const FollowerEffects again = m.OnHelloAnswer(Answer(HelloVerdict::kContinue, E(4, "b")), kNow);
+  EXPECT_EQ(again.persist_epoch, E(4, "b"));
+  EXPECT_FALSE(again.send_ack);
+  EXPECT_TRUE(m.OnEpochPersisted(E(4, "b")).follow);
+  m.OnDisconnected(kNow, 0);
+  m.OnTick(kNow + seconds(1));
+  m.OnConnected(kNow);
+  EXPECT_TRUE(m.OnHelloAnswer(Answer(HelloVerdict::kContinue, E(4, "b")), kNow).follow);
+}
+
 TEST(FollowerTest, RefusesAnOlderEpochAndAnotherOneOfTheSameNumber) {
   for (const Epoch& epoch : {E(2), E(3, "b")}) {
     FollowerMachine m = AtHello();

@@ -40,7 +40,8 @@ TEST_F(FollowingTest, RefusesAGapAndStaysAsItWas) {
 TEST_F(FollowingTest, RefusesABatchBeforeTheHelloAndAfterTheLinkIsGone) {
   track_.Unfollow();
   EXPECT_EQ(Send(4, 6).refusal, BatchRefusal::kNotAfterHello);
-  LogTrack fresh{LogStart{}};
+  const LogStart nothing;
+  LogTrack fresh(nothing);
   EXPECT_EQ(fresh.OnBatch(log_.Batch(E(2), 1, 2)).refusal, BatchRefusal::kNotAfterHello);
 }
 
@@ -212,7 +213,8 @@ TEST(LeadingTest, TheFirstOwnEntryBeginsTheEpochAndCommitsWhatWasPending) {
 }
 
 TEST(LeadingDeathTest, AbortsWhenShownBeforeCommittedOrDurableBeyondTheHead) {
-  LogTrack track{LogStart{}};
+  const LogStart nothing;
+  LogTrack track(nothing);
   EXPECT_DEATH(track.OnApplied(1), "applied_ <= seq");
   EXPECT_DEATH(track.OnDurable(1), "seq <= head_.seq");
   EXPECT_DEATH(track.Lead(E(0)), "epoch.number");
