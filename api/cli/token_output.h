@@ -15,7 +15,9 @@ namespace holdfast::cli {
 // ALREADY_EXISTS when the file is there.
 absl::Status CheckTokenFile(const std::string& file);
 
-// `object` has the text under `token`. With a file: one line that says so.
+// `object` has the text under `token`.
+absl::Status WriteTokenFile(const std::string& file, const boost::json::object& object);
+// Into the file, and one line that says so; without a file, to standard output.
 absl::Status PutToken(const Context& context, const std::string& file, std::string_view noun,
                       const boost::json::object& object);
 

@@ -111,7 +111,13 @@ absl::Status Add(const Context& context, Session& session, const Words& words) {
   HOLDFAST_ASSIGN_OR_RETURN(const json::object user, ObjectIn(answer, "user"));
   if (!words.token_file.empty()) {
     HOLDFAST_ASSIGN_OR_RETURN(const json::object token, ObjectIn(answer, "token"));
-    HOLDFAST_RETURN_IF_ERROR(PutToken(context, words.token_file, "token", token));
+    const absl::Status written = WriteTokenFile(words.token_file, token);
+    if (!written.ok()) {
+      Say(context, fmt::format("user {} was added, but its token was lost: `holdfast user token "
+                               "{}` issues another one",
+                               words.name, words.name));
+      return written;
+    }
   }
   for (const std::string& key : keys) {
     const auto added =

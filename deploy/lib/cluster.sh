@@ -54,7 +54,7 @@ TOML
 # init_primary: node 1 makes the cluster and starts as primary.
 init_primary() {
   step "node 1: a new cluster, started as primary"
-  "$bin/holdfast" init --data "$(node_data 1)" --config "$(node_config 1)" --cluster-name quickstart \
+  "$bin/holdfast" --quiet init --data "$(node_data 1)" --config "$(node_config 1)" --cluster-name quickstart \
     --admin-token-file "$dir/admin.token" --recovery-key-file "$dir/recovery.key" >"$dir/init.log" ||
     die 1 "holdfast init failed"
   cp "$(node_data 1)/ca.pem" "$dir/ca.pem"
@@ -68,7 +68,7 @@ join_secondary() {
   local token
   token=$(node_dir "$1")/join.token
   hf node invite "$(node_id "$1")" --token-file "$token" >/dev/null || die 1 "node 1 gave no invitation for node $1"
-  "$bin/holdfast" join --data "$(node_data "$1")" --config "$(node_config "$1")" --token-file "$token" \
+  "$bin/holdfast" --quiet join --data "$(node_data "$1")" --config "$(node_config "$1")" --token-file "$token" \
     >"$(node_dir "$1")/join.log" || die 1 "node $1 could not join"
   rm -f "$token"
   start_node "$1"

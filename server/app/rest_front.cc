@@ -39,6 +39,9 @@ std::optional<http::Response> Refused(const desk::Desk& desk, const http::Route&
 
 absl::StatusOr<SecretBytes> EncodeInvite(const RestDeps& deps, const std::string& node_id,
                                          const SecretBytes& secret) {
+  if (const absl::Status fits = crypto::CheckIdentifier(node_id, "node_id"); !fits.ok()) {
+    return vault::Refuse(vault::Refusal::kInvalidInput, std::string(fits.message()));
+  }
   HOLDFAST_ASSIGN_OR_RETURN(const crypto::CertificateInfo authority,
                             crypto::ParseCertificate(deps.identity.authority_pem));
   setup::InviteToken token{.cluster_id = deps.identity.cluster_id,
