@@ -274,10 +274,10 @@ TEST_F(VaultDeskTest, AWriteWhoseRecordIsLostIsNeitherSuccessNorNothing) {
   const CallerPtr ann = LogIn(kAnnToken);
   vault::SetSecret trout = NewSecret("trout");
   std::promise<void> release = HoldJournal();
+  const Position before = ledger_->progress().shown;
   std::promise<absl::Status> got;
   desk_->Submit(ann, std::move(trout),
                 [&](const absl::StatusOr<Written>& written) { got.set_value(written.status()); });
-  const Position before = ledger_->progress().shown;
   while (ledger_->progress().shown == before) std::this_thread::yield();
   Disk().sync_fails = true;
   release.set_value();
