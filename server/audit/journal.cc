@@ -35,7 +35,10 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const JournalOptions& opt
 }
 
 Journal::Journal(const JournalOptions& options, std::unique_ptr<JournalFolder> folder)
-    : options_(options), folder_(std::move(folder)), writer_([this] { Run(); }) {}
+    : options_(options),
+      folder_(std::move(folder)),
+      spares_([this] { RunSpares(); }),
+      writer_([this] { Run(); }) {}
 
 Journal::~Journal() {
   {
@@ -44,6 +47,8 @@ Journal::~Journal() {
   }
   work_.NotifyOne();
   writer_.join();
+  spare_work_.NotifyOne();
+  spares_.join();
 }
 
 void Journal::Append(v1::AuditRecord record, std::function<void(absl::Status)> durable) {
@@ -94,6 +99,21 @@ void Journal::Run() {
       group.swap(pending_);
     }
     Write(group);
+    if (folder_->has_spare()) continue;
+    MutexLock lock(mu_);
+    spare_wanted_ = true;
+    spare_work_.NotifyOne();
+  }
+}
+
+void Journal::RunSpares() {
+  while (true) {
+    {
+      MutexLock lock(mu_);
+      while (!spare_wanted_ && !stop_) spare_work_.Wait(mu_);
+      if (stop_) return;
+      spare_wanted_ = false;
+    }
     folder_->KeepSpare();
   }
 }

@@ -56,7 +56,7 @@ struct JournalRoom {
 //             4. The next segment is allocated before the current one is full, so at least
 //                segment_bytes of records go on after the disk is full.
 // Threading   Thread-safe. One thread of its own writes; whoever waits meanwhile shares one
-//             fdatasync.
+//             fdatasync. Another makes the next segment.
 // Ownership   Owns the folder at `path`, which it locks.
 // Failure     Refusals AUDIT_UNAVAILABLE (no room, or closed for good by a failed write) and
 //             OVERLOADED. After a failed write or fdatasync nothing more is written until the node
@@ -108,6 +108,7 @@ class Journal {
   Journal(const JournalOptions& options, std::unique_ptr<JournalFolder> folder);
 
   void Run();
+  void RunSpares();
   void Write(std::deque<Pending>& group);
   // OK: it is staged in the folder. Writes and tells `staged` when that is in its way.
   absl::Status StageOne(Pending& pending, std::vector<Pending>& staged);
@@ -119,9 +120,12 @@ class Journal {
 
   mutable Mutex mu_;
   CondVar work_;
+  CondVar spare_work_;
   std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);
+  bool spare_wanted_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
+  std::thread spares_;
   std::thread writer_;
 };
 

@@ -177,11 +177,14 @@ absl::Status JournalFolder::Roll() {
   return Activate();
 }
 
+bool JournalFolder::has_spare() const {
+  MutexLock lock(mu_);
+  return spare_;
+}
+
 void JournalFolder::KeepSpare() {
-  {
-    MutexLock lock(mu_);
-    if (spare_) return;
-  }
+  MutexLock spare_lock(spare_mu_);
+  if (has_spare()) return;
   if (spare_tried_.has_value() && clock_.Mono() - *spare_tried_ < kSpareRetryEvery) return;
   const absl::Status made = TryMakeSpare();
   spare_tried_ = made.ok() ? std::nullopt : std::optional(clock_.Mono());

@@ -23,7 +23,7 @@ namespace holdfast::audit {
 // next. Journal adds the thread and the queue.
 //
 // Invariants  As of Journal. What is staged is invisible until Flush has made it durable.
-// Threading   Stage, Flush, Roll and KeepSpare by one writer thread; the others from any thread.
+// Threading   Stage, Flush and Roll by one writer thread; the others from any thread.
 // Failure     Statuses as of Journal, not yet refusals. After an error of Flush or Roll other than
 //             RESOURCE_EXHAUSTED the writer must stop.
 class JournalFolder {
@@ -38,8 +38,9 @@ class JournalFolder {
   absl::Status Flush();
   // Goes on in the spare; nothing may be staged. RESOURCE_EXHAUSTED when there is none.
   absl::Status Roll();
-  // Makes the spare when there is none and it may be.
+  // Makes the spare when there is none and it may be; waits for somebody who does.
   void KeepSpare();
+  bool has_spare() const;
 
   absl::StatusOr<v1::AuditRecords> Read(uint64_t first_number, size_t records_max,
                                         size_t bytes_max) const;
@@ -86,7 +87,10 @@ class JournalFolder {
   ChainEnd end_;         // durable
   ChainEnd staged_end_;  // with what is staged
   std::string staged_;
-  std::optional<MonoTime> spare_tried_;
+
+  // Held while the spare is made, which takes tens of milliseconds.
+  Mutex spare_mu_ ABSL_ACQUIRED_BEFORE(mu_);
+  std::optional<MonoTime> spare_tried_ ABSL_GUARDED_BY(spare_mu_);
 
   mutable Mutex mu_;
   std::vector<Segment> segments_ ABSL_GUARDED_BY(mu_);

@@ -3,8 +3,8 @@
 namespace holdfast::storage::sqlite {
 namespace {
 
-// Row tables: docs/formats/store.md. tests/unit/server/storage_sqlite compares them with
-// rows.proto.
+// Row tables: docs/formats/store.md. tests/unit/server/storage/sqlite compares them
+// with rows.proto.
 constexpr std::string_view kStoreV1 = R"sql(
 CREATE TABLE meta (
   id INTEGER PRIMARY KEY CHECK (id = 1),

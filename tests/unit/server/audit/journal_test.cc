@@ -142,7 +142,7 @@ TEST_F(JournalTest, AFullDiskStillTakesASegmentOfRecordsAndThenRefusesClearly) {
   // Room again: it goes on by itself, with the next number.
   Disk().full = false;
   clock_.Advance(std::chrono::seconds(2));
-  EXPECT_TRUE(journal->AppendAndWait(Retrieval("root")).ok());
+  EXPECT_TRUE(journal->AppendAndWait(Retrieval(std::string(1000, 'x'))).ok());
   EXPECT_EQ(journal->head(), static_cast<uint64_t>(taken) + 1);
   EXPECT_TRUE(journal->room().cannot_grow.ok());
   EXPECT_FALSE(Report().first_break.has_value());
