@@ -119,12 +119,13 @@ absl::StatusOr<NewUser> ReadNewUser(const Call& call) {
 
 // As long as the old one was good for, from now on.
 absl::StatusOr<int64_t> RenewedExpiry(const Call& call) {
+  const int64_t now_ms = call.desk.NowMs();
   int64_t expires_ms = 0;
   HOLDFAST_RETURN_IF_ERROR(
       call.desk.Read(*call.caller, [&](const vault::StateReader& state, const v1::UserRow&) {
         const v1::TokenRow* old = state.FindToken(call.caller->token_id);
         if (old != nullptr && old->expires_ms() != 0) {
-          expires_ms = call.desk.NowMs() + old->expires_ms() - old->created_ms();
+          expires_ms = now_ms + old->expires_ms() - old->created_ms();
         }
         return absl::OkStatus();
       }));
