@@ -77,11 +77,16 @@ TEST(NodeHeadersTest, ThePositionOfAWriteStays) {
 
 TEST(NodeHeadersTest, NameThePrimaryAndSayWhenItIsDown) {
   Response up;
-  AddPrimaryHeaders({.primary_up = true, .primary_rest_url = "https://a:8282"}, up);
+  desk::NodeFacts known;
+  known.primary_up = true;
+  known.primary_rest_url = "https://a:8282";
+  AddPrimaryHeaders(known, up);
   EXPECT_EQ(*up.headers.Find("X-Holdfast-Primary"), "https://a:8282");
   EXPECT_FALSE(up.headers.Has("Retry-After"));
   Response unknown;
-  AddPrimaryHeaders({}, unknown);
+  // Named: g++ 12 takes the epoch of an unnamed one for uninitialized in a release build.
+  const desk::NodeFacts none;
+  AddPrimaryHeaders(none, unknown);
   EXPECT_FALSE(unknown.headers.Has("X-Holdfast-Primary"));
   EXPECT_EQ(*unknown.headers.Find("Retry-After"), "1");
 }
