@@ -85,7 +85,8 @@ absl::Status Unanswered(const absl::Status& status) {
   }
   if (absl::IsUnavailable(status)) {
     return WithExit(absl::UnavailableError(text + "\nare the addresses right (--addr, "
-                                                  "HOLDFAST_ADDR), and do the nodes run?"),
+                                                  "HOLDFAST_ADDR)? `holdfast status` shows "
+                                                  "which nodes live and who is primary"),
                     kExitTryLater);
   }
   return status;

@@ -47,6 +47,9 @@ def private_key_parts(pem):
         parts.append(seed.group(1))
     elif b'\x04\x20' in body:  # PKCS#8 and SEC 1 of a 256-bit key: OCTET STRING of 32 bytes.
         at = body.index(b'\x04\x20') + 2
+        # The lines behind it are the public key, which stands in every certificate.
+        width = len(lines[0]) // 4 * 3
+        parts = [line for i, line in enumerate(lines) if i and i * width < at + 32 and len(line) >= 40]
         parts.append(body[at:at + 32])
     return parts
 
