@@ -72,6 +72,8 @@ await_node() {
   # With all nodes there, one of them goes on as primary by itself, usually within 3 s.
   if [ "$(running_nodes | wc -l)" = "$nodes" ]; then wait_until "$settle_seconds" has_primary || true; fi
   wait_caught_up "$1"
+  # What one node says of another is up to a second old: who asks any node now shall not see it down.
+  wait_until "$settle_seconds" seen_by_all "$1" || true
 }
 
 show_log() {
@@ -119,6 +121,14 @@ wait_caught_up() {
   [[ $target =~ ^[0-9]+$ ]] || return 0
   wait_until "$caught_up_seconds" reached "$1" "$target" ||
     die 75 "node $1 answers reads, but did not reach position $target within $caught_up_seconds s"
+}
+
+# seen_by_all NODE: whether every node that runs counts it among those that serve.
+seen_by_all() {
+  local k
+  for k in $(running_nodes); do
+    [ "$(status_of "$k" ".nodes[] | select(.id == \"$(node_id "$1")\") | .serving")" = true ] || return 1
+  done
 }
 
 gone() { ! is_running "$1"; }

@@ -55,6 +55,14 @@ def wait_for(what, condition, seconds=30):
         time.sleep(POLL_S)
 
 
+def alive(pid):
+    """Whether the process runs; one that ended and that nobody has waited for does not."""
+    try:
+        return pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
 def run(words, **options):
     options.setdefault('timeout', 120)
     return subprocess.run([str(w) for w in words], capture_output=True, check=False, **options)
@@ -63,13 +71,15 @@ def run(words, **options):
 class Cluster:
     """Owns its folder, its ports and its processes; `close` ends and removes them."""
 
-    def __init__(self, nodes=2, sync=None, environment=None):
+    def __init__(self, nodes=2, sync=None, environment=None, demo=False):
         self._folder = tempfile.mkdtemp(prefix='holdfast-e2e-')
         self.dir = pathlib.Path(self._folder) / "it's a cluster"
         self._ports, self.base = reserve_ports(nodes)
         self.nodes = nodes
         self.secrets = {}  # name -> what must be found nowhere afterwards
-        words = ['--nodes', nodes, '--port-base', self.base, '--no-install', '--no-build', '--no-demo']
+        words = ['--nodes', nodes, '--port-base', self.base, '--no-install', '--no-build']
+        if not demo:
+            words += ['--no-demo']
         if sync:
             words += ['--sync', sync]
         made = self.quickstart(*words, environment=environment, timeout=300)
@@ -77,6 +87,7 @@ class Cluster:
             text = made.stdout.decode() + made.stderr.decode() + self.logs()
             self.close()
             raise AssertionError(f'quickstart ended with {made.returncode}:\n{text}')
+        self.made_output = made.stdout.decode() + made.stderr.decode()
         self.env = self.read_env()
         self._learn_secrets()
 
@@ -271,7 +282,7 @@ class Cluster:
         self.secrets['administrator token'] = self.env['HOLDFAST_TOKEN']
         self.secrets['demo token'] = self.env['HOLDFAST_API_TOKEN']
         self.secrets['demo secret'] = self.must_hf('retrieve', '--resource', self.env['HOLDFAST_RESOURCE'],
-                                                   '--account', self.env['HOLDFAST_ACCOUNT'])
+                                                   '--account', self.env['HOLDFAST_ACCOUNT']).decode()
         self.secrets['recovery key'] = (self.dir / 'recovery.key').read_text().strip()
         self._learn_key('demo', pathlib.Path(self.env['HOLDFAST_SSH_KEY']))
 
@@ -301,10 +312,11 @@ class ClusterTest(unittest.TestCase):
 
     nodes = 2
     sync = None
+    demo = False
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(cls.nodes, cls.sync)
+        cls.cluster = Cluster(cls.nodes, cls.sync, demo=cls.demo)
 
     @classmethod
     def tearDownClass(cls):

@@ -38,20 +38,24 @@ def _base64_core(encode, plain, lead):
 
 
 def private_key_parts(pem):
-    """What is secret in a PEM or OpenSSH private key: its lines, and its bytes."""
+    """What is secret in a PEM or OpenSSH private key: the seed's bytes, and the lines that hold most of them.
+    The other lines hold the public key, which may lie anywhere."""
     lines = [line for line in pem.splitlines() if line and not line.startswith('-----') and ':' not in line]
     body = base64.b64decode(''.join(lines))
-    parts = [line for line in lines if len(line) >= 40][1:] or lines[:1]
     seed = re.search(rb'\x00\x00\x00\x40(.{32})', body, re.DOTALL)  # OpenSSH Ed25519: seed and public key.
-    if seed:
-        parts.append(seed.group(1))
-    elif b'\x04\x20' in body:  # PKCS#8 and SEC 1 of a 256-bit key: OCTET STRING of 32 bytes.
-        at = body.index(b'\x04\x20') + 2
-        # The lines behind it are the public key, which stands in every certificate.
-        width = len(lines[0]) // 4 * 3
-        parts = [line for i, line in enumerate(lines) if i and i * width < at + 32 and len(line) >= 40]
-        parts.append(body[at:at + 32])
-    return parts
+    seed = seed or re.search(rb'\x04\x20(.{32})', body, re.DOTALL)  # PKCS#8, SEC 1 of 256 bits: OCTET STRING.
+    if not seed:
+        return [line for line in lines if len(line) >= 40][1:] or lines[:1]
+    return [seed.group(1)] + [line for line, (begin, end) in _spans(lines)
+                              if min(end, seed.end(1)) - max(begin, seed.start(1)) >= 12]
+
+
+def _spans(lines):
+    """(line of base64, (first byte, end) that it stands for)."""
+    at = 0
+    for line in lines:
+        yield line, (at * 3 // 4, (at + len(line)) * 3 // 4)
+        at += len(line)
 
 
 def search(roots, secrets, skip=()):
