@@ -73,7 +73,7 @@ class CommandLineTest(cluster.ClusterTest):
         out, _ = self.hf('retrieve', '--addr', ','.join(addresses), '--resource', env['HOLDFAST_RESOURCE'],
                          '--account', env['HOLDFAST_ACCOUNT'])
         self.assertLess(time.monotonic() - began, 5)
-        self.assertEqual(out, self.cluster.secrets['demo secret'])
+        self.assertEqual(out.decode(), self.cluster.secrets['demo secret'])
 
     def test_a_read_passes_by_dead_silent_and_strange_addresses(self):
         self.cluster.wait_caught_up(2)
