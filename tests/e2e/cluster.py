@@ -10,6 +10,7 @@ import shlex
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -244,6 +245,16 @@ class Cluster:
         primary = self.wait_primary()
         target = self.row(primary)['committed_seq']
         wait_for(f'node {k} at {target}', lambda: (self.row(k)['applied_seq'] or 0) >= target)
+
+    def stored(self, k):
+        """What identifies the vault in the store of a stopped node: its position, and digests of log and rows."""
+        with tempfile.TemporaryDirectory() as copy:  # A reader would change the files' shared memory.
+            for file in self.data(k).glob('vault.db*'):
+                shutil.copy(file, copy)
+            with contextlib.closing(sqlite3.connect(pathlib.Path(copy) / 'vault.db')) as store:
+                meta = store.execute('SELECT applied_epoch, applied_seq, applied_digest, state_digest FROM meta').fetchone()
+                last = store.execute('SELECT seq, epoch_number, digest FROM log ORDER BY seq DESC LIMIT 1').fetchone()
+        return {'applied': meta, 'last': last}
 
     # ---- makers
 

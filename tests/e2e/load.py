@@ -17,6 +17,7 @@ class Connection:
         self._http = http.client.HTTPSConnection(url.hostname, url.port, context=context, timeout=15)
         self._http.auto_open = 0
         self._token = token or cluster.env['HOLDFAST_API_TOKEN']
+        self.position = None  # (epoch, seq) of the last answer
         self._http.connect()
 
     def close(self):
@@ -28,6 +29,8 @@ class Connection:
         self._http.request(method, path, text, {'AUTHTOKEN': self._token, 'Content-Type': 'application/json'})
         answer = self._http.getresponse()
         raw = answer.read()
+        if position := answer.getheader('X-Holdfast-Position'):
+            self.position = tuple(int(number) for number in position.split('.'))
         return answer.status, json.loads(raw) if raw else None
 
     def secret(self, resource, account):
