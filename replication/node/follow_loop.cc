@@ -142,8 +142,10 @@ void FollowLoop::CarryOut(FollowerEffects effects) {
 bool FollowLoop::CarryOutOne(const FollowerEffects& effects, FollowerEffects& next) {
   const MonoTime now = deps_.clock.Mono();
   if (effects.drop) {
-    LogInfo("stream from {} ends: {} {}", View().primary.value_or("nobody"), ToText(*effects.drop),
-            effects.drop_detail);
+    if (*effects.drop != FollowerDrop::kConnectionLost) {  // else it was said when it was lost
+      LogInfo("stream from {} ends: {} {}", View().primary.value_or("nobody"),
+              ToText(*effects.drop), effects.drop_detail);
+    }
     {
       MutexLock lock(mu_);
       fault_ = effects.drop_detail;
@@ -179,6 +181,7 @@ bool FollowLoop::CarryOutOne(const FollowerEffects& effects, FollowerEffects& ne
   }
   if (effects.follow) {
     deps_.ledger.Follow(effects.follow_epoch, effects.follow_first_seq);
+    lost_said_ = false;
     LogInfo("follows {} in epoch {}", View().primary.value_or("nobody"),
             ToText(effects.follow_epoch));
     deps_.link_changed();
@@ -262,8 +265,11 @@ FollowerEffects FollowLoop::OnFrame(Incoming incoming) {
   }
   const MonoTime now = deps_.clock.Mono();
   if (incoming.end) {
-    LogInfo("stream from {} is gone: {}", View().primary.value_or("nobody"),
-            holdfast::ToText(incoming.why));
+    if (!lost_said_) {  // once, not at every dial
+      LogInfo("stream from {} is gone: {}", View().primary.value_or("nobody"),
+              holdfast::ToText(incoming.why));
+    }
+    lost_said_ = true;
     HangUp();
     deps_.ledger.Unfollow();
     deps_.link_changed();

@@ -107,6 +107,7 @@ class FollowLoop {
   std::shared_ptr<PeerClient> client_;
   std::shared_ptr<PrimaryConnection> connection_;
   std::thread reader_;
+  bool lost_said_ = false;
   std::optional<SnapshotFile> snapshot_;
   v1::SnapshotBegin snapshot_begin_;
   std::optional<SnapshotPoint> snapshot_point_;

@@ -154,9 +154,6 @@ void Daemon::Watch() {
 }
 
 void Daemon::KeepFronts() {
-  if (const absl::Status status = ssh_->Update(); !status.ok()) {
-    LogError("SSH: {}", ToText(status));
-  }
   const bool can_read = gate_.view().can_read;
   if (can_read && rest_ == nullptr) {
     if (const absl::Status status = OpenRest(); !status.ok()) LogError("REST: {}", ToText(status));

@@ -1,78 +1,49 @@
 #include "server/app/ssh_front.h"
 
-#include <fmt/format.h>
-
+#include <cstdint>
 #include <utility>
 
 #include "api/ssh/commands.h"
+#include "api/ssh/replicated_settings.h"
 #include "server/base/status_macros.h"
-#include "server/vault/command.h"
 
 namespace holdfast::app {
 
-absl::StatusOr<std::unique_ptr<SshFront>> SshFront::Start(Deps deps) {
-  auto front = std::unique_ptr<SshFront>(new SshFront(deps));
-  ssh::SshServer::Options options{
-      .address = deps.config.ssh.listen.host,
-      .workers = static_cast<size_t>(deps.config.ssh.threads),
-  };
-  options.limits.connections_max = static_cast<size_t>(deps.config.limits.connections);
+absl::StatusOr<std::unique_ptr<SshFront>> SshFront::Start(const Deps& deps) {
+  const setup::Config& config = deps.config;
+  ssh::SshServer::Options options{.address = config.ssh.listen.host,
+                                  .workers = static_cast<size_t>(config.ssh.threads)};
+  options.limits.connections_max = static_cast<size_t>(config.limits.connections);
   options.limits.unauthenticated_per_source_max =
-      static_cast<size_t>(deps.config.limits.unauthenticated_per_source);
+      static_cast<size_t>(config.limits.unauthenticated_per_source);
+  auto front = std::unique_ptr<SshFront>(new SshFront());
   HOLDFAST_ASSIGN_OR_RETURN(
       front->server_,
       ssh::SshServer::Start(std::move(options), ssh::MakeSshVault(deps.desk), deps.clock));
-  HOLDFAST_RETURN_IF_ERROR(front->Update());
+
+  const auto port = static_cast<uint16_t>(config.ssh.listen.port);
+  if (deps.gate.view().can_read) {
+    ssh::SshdState state;
+    deps.ledger.Read([&](const vault::StateReader& reader, Position) {
+      state = ssh::SshdStateOf(reader, config.node.id, port);
+    });
+    HOLDFAST_ASSIGN_OR_RETURN(ssh::SshSettings settings, ssh::OpenSettings(state, deps.keys));
+    HOLDFAST_RETURN_IF_ERROR(front->server_->Apply(std::move(settings)));
+  }
+  front->follower_ = std::make_unique<ssh::SshdFollower>(
+      ssh::SshdFollower::Parts{.server = *front->server_,
+                               .ledger = deps.ledger,
+                               .keys = deps.keys,
+                               .clock = deps.clock,
+                               .node_id = config.node.id,
+                               .configured_port = port,
+                               .may_serve = [&gate = deps.gate] { return gate.view().can_read; }});
   return front;
 }
 
-std::string SshFront::Wanted::signature() const {
-  std::string text = fmt::format("{} {}", enabled, port);
-  for (const v1::HostKeyRow& key : keys) text += fmt::format(" {}:{}", key.id(), key.active());
-  return text;
-}
-
-SshFront::Wanted SshFront::Read() const {
-  Wanted wanted{.enabled = true, .port = static_cast<uint16_t>(deps_.config.ssh.listen.port)};
-  deps_.ledger.Read([&](const vault::StateReader& state, Position shown) {
-    wanted.at = shown;
-    const v1::SshdRow* row = state.FindSshd(deps_.config.node.id);
-    if (row == nullptr) row = state.FindSshd("");
-    if (row != nullptr) {
-      wanted.enabled = row->enabled();
-      if (row->port() != 0) wanted.port = static_cast<uint16_t>(row->port());
-    }
-    for (const v1::HostKeyRow* key : state.HostKeys()) {
-      if (key->active()) wanted.keys.push_back(*key);
-    }
-  });
-  // Without host keys of the cluster there is nothing that a client could know this node by.
-  wanted.enabled = wanted.enabled && !wanted.keys.empty() && deps_.gate.view().can_read;
-  return wanted;
-}
-
-absl::StatusOr<ssh::SshSettings> SshFront::SettingsOf(const Wanted& wanted) const {
-  ssh::SshSettings settings{.enabled = wanted.enabled, .port = wanted.port};
-  for (const v1::HostKeyRow& row : wanted.keys) {
-    HOLDFAST_ASSIGN_OR_RETURN(
-        SecretBytes key,
-        deps_.keys.Open(vault::kClusterOrganization, v1::TABLE_HOST_KEY, row.private_key()));
-    settings.host_keys.push_back({.type = row.type(), .private_key = std::move(key)});
-  }
-  return settings;
-}
-
-absl::Status SshFront::Update() {
-  const Wanted wanted = Read();
-  if (const std::string signature = wanted.signature(); signature != applied_) {
-    HOLDFAST_ASSIGN_OR_RETURN(ssh::SshSettings settings, SettingsOf(wanted));
-    HOLDFAST_RETURN_IF_ERROR(server_->Apply(std::move(settings)));
-    applied_ = signature;
-  }
-  // Whoever lost a key, a token or its account loses the open connection too.
-  if (wanted.at != seen_) server_->RecheckSessions();
-  seen_ = wanted.at;
-  return absl::OkStatus();
+void SshFront::Stop(std::chrono::milliseconds drain) {
+  follower_.reset();
+  server_->Stop(drain);
 }
 
 }  // namespace holdfast::app

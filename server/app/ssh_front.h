@@ -1,13 +1,13 @@
 #ifndef HOLDFAST_SERVER_APP_SSH_FRONT_H_
 #define HOLDFAST_SERVER_APP_SSH_FRONT_H_
 
-#include <cstdint>
+#include <chrono>
 #include <memory>
-#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "api/ssh/server.h"
+#include "api/ssh/sshd_follower.h"
 #include "replication/ledger/ledger.h"
 #include "replication/node/gate.h"
 #include "server/crypto/key_ring.h"
@@ -16,10 +16,9 @@
 
 namespace holdfast::app {
 
-// The SSH server as the replicated state wants it on this node: host keys, port, on or off; and
-// closed while the node cannot answer.
+// The SSH server of this node, kept as the replicated state wants it.
 //
-// Threading   One thread calls; the server has its own.
+// Threading   Start and Stop on one thread.
 class SshFront {
  public:
   struct Deps {
@@ -30,29 +29,14 @@ class SshFront {
     desk::Desk& desk;
     const Clock& clock;
   };
-  static absl::StatusOr<std::unique_ptr<SshFront>> Start(Deps deps);
-
-  // Brings the server in line with the state, if that has moved.
-  absl::Status Update();
-  void Stop(std::chrono::milliseconds drain) { server_->Stop(drain); }
-  size_t connections() const { return server_->connections(); }
+  // A port that cannot be had is an error now; later it is logged and tried again.
+  static absl::StatusOr<std::unique_ptr<SshFront>> Start(const Deps& deps);
+  void Stop(std::chrono::milliseconds drain);
 
  private:
-  struct Wanted {
-    bool enabled = false;
-    uint16_t port = 0;
-    std::vector<v1::HostKeyRow> keys;
-    Position at;
-    std::string signature() const;
-  };
-  explicit SshFront(Deps deps) : deps_(deps) {}
-  Wanted Read() const;
-  absl::StatusOr<ssh::SshSettings> SettingsOf(const Wanted& wanted) const;
-
-  const Deps deps_;
+  SshFront() = default;
   std::unique_ptr<ssh::SshServer> server_;
-  Position seen_;
-  std::string applied_;  // signature of what the server has
+  std::unique_ptr<ssh::SshdFollower> follower_;
 };
 
 }  // namespace holdfast::app
