@@ -87,6 +87,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Fault{"ShowPending", &Planted::show_pending},
                       Fault{"ShowBeforePosition", &Planted::show_before_position},
                       Fault{"PositionNotWritten", &Planted::position_not_written},
+                      Fault{"GrantNotWritten", &Planted::grant_not_written},
                       Fault{"EpochNotWritten", &Planted::epoch_not_written},
                       Fault{"KeepLinkAfterGrant", &Planted::keep_link_after_grant},
                       Fault{"CommitWithoutFollowers", &Planted::commit_without_followers},

@@ -48,6 +48,7 @@ class Node {
   bool Write(uint64_t number, std::optional<uint32_t> k);
   void Promote(bool old_primary_is_down);
   bool MayPromote() const;
+  bool HasLiveStream() const;  // of a primary that is heard
   void Trim();
   void FailLog();
   uint64_t shown() const { return live_->shown; }

@@ -69,7 +69,13 @@ void Node::UpdatePrimary() {
 bool Node::MayPromote() const {
   const Role role = live_->role.role();
   if (role != Role::kSecondary && role != Role::kRestarting) return false;
-  return live_->follower == nullptr || !live_->follower->streaming();
+  return !HasLiveStream();
+}
+
+bool Node::HasLiveStream() const {
+  const auto& follower = live_->follower;
+  return follower != nullptr && follower->streaming() &&
+         follower->state(Now()) != replication::PeerState::kStale;
 }
 
 void Node::Promote(bool old_primary_is_down) {
@@ -93,7 +99,7 @@ void Node::BeginRestart() {
   disk_.Barrier(Disk::kStore, [this, attempt] {
     Live& l = *live_;
     if (attempt != l.attempt || l.role.role() != Role::kRestarting) return;
-    if (l.follower != nullptr && l.follower->streaming()) return AbandonRestart();
+    if (HasLiveStream()) return AbandonRestart();
     const replication::RestartFacts facts{.self = id_,
                                           .others = Others(),
                                           .promises = l.guard.promises(),
@@ -161,13 +167,13 @@ void Node::OnGrantAsk(const GrantAsk& ask, const Network::Respond& respond) {
                                 .last = {},
                                 .setting_k = SettingK(),
                                 .pending_k = PendingKs()};
-  if (l.follower != nullptr && l.follower->streaming()) facts.following = l.follower->primary();
+  if (HasLiveStream()) facts.following = l.follower->primary();
   if (l.track.durable_seq() > 0) facts.last = l.log[l.track.durable_seq() - 1].meta;
   const replication::GrantDecision decision = replication::DecideGrant(ask, l.guard, facts);
   Trace(fmt::format("is asked to grant {}: {}", ToText(ask.epoch),
                     decision.answer.granted ? "yes" : decision.answer.reason));
   const auto tell = [this, answer = decision.answer, respond] {
-    if (answer.granted) world_.Moment(index_);
+    if (answer.granted) world_.MomentOfGrant(index_, answer.asked.node_id);
     respond([answer](Node& caller) {
       Live& c = *caller.live_;
       if (c.restart != nullptr) {

@@ -53,6 +53,7 @@ void World::Install() {
   blocks_ = random_.Unit();
   promotions_ = random_.Unit();
   moments_ = random_.Chance(0.6) ? random_.Unit() * 0.4 : 0;
+  plots_ = random_.Chance(0.6) ? random_.Unit() : 0;
   trouble_every_ = random_.Between(milliseconds(100), milliseconds(1200));
   write_every_ = random_.Between(milliseconds(5), milliseconds(300));
   for (auto& node : nodes_) node->Boot();
@@ -116,6 +117,7 @@ void World::Client() {
 void World::Trouble() {
   if (calm_) return;
   timeline_.After(random_.Between(Nanos(0), trouble_every_ * 2), [this] { Trouble(); });
+  if (timeline_.now() < plot_until_) return;
   switch (random_.Below(9)) {
     case 0:
     case 1:
@@ -143,8 +145,11 @@ void World::Trouble() {
       if (one.up()) one.Trim();
       return;
     }
+    case 7:
+      if (random_.Chance(promotions_)) CutOffPrimary();
+      return;
     default:
-      if (random_.Chance(promotions_)) PromoteOne();
+      if (random_.Chance(promotions_)) PromoteOne(random_.Index(plan_.nodes));
   }
 }
 
@@ -157,11 +162,12 @@ void World::CrashOne() {
   CrashNode(primary >= 0 && random_.Chance(0.5) ? primary : random_.Index(plan_.nodes));
 }
 
-void World::CrashNode(int index) {
+void World::CrashNode(int index, bool back_at_once) {
   if (!node(index).up()) return;
   node(index).Crash();
-  const Nanos pause = random_.Chance(0.5) ? random_.Between(milliseconds(10), milliseconds(500))
-                                          : random_.Between(milliseconds(500), seconds(10));
+  const Nanos pause = back_at_once || random_.Chance(0.5)
+                          ? random_.Between(milliseconds(10), milliseconds(500))
+                          : random_.Between(milliseconds(500), seconds(10));
   BootWhenAllowed(index, pause);
 }
 
@@ -173,6 +179,19 @@ void World::Moment(int index) {
   }
   timeline_.After(random_.Between(microseconds(10), milliseconds(20)), [this, index] {
     if (!calm_) CrashNode(index);
+  });
+}
+
+void World::MomentOfGrant(int voter, const std::string& candidate) {
+  if (calm_ || !random_.Chance(plots_)) return Moment(voter);
+  timeline_.After(random_.Between(microseconds(100), milliseconds(10)), [this, voter, candidate] {
+    if (calm_) return;
+    Trace(-1, fmt::format("{} is alone from here on", candidate));
+    network_.Heal();
+    for (int i = 0; i < plan_.nodes; ++i) {
+      if (NodeName(i) == candidate) Isolate(i, random_.Between(seconds(1), seconds(10)));
+    }
+    CrashNode(voter, /*back_at_once=*/true);
   });
 }
 
@@ -198,10 +217,43 @@ void World::BlockSome() {
   }
 }
 
+void World::Isolate(int index, Nanos pause) {
+  for (int other = 0; other < plan_.nodes; ++other) {
+    if (other == index) continue;
+    network_.Block(index, other, timeline_.now() + pause);
+    network_.Block(other, index, timeline_.now() + pause);
+  }
+}
+
+void World::CutOffPrimary() {
+  const int primary = Primary();
+  if (primary < 0) return;
+  Trace(-1, fmt::format("{} is cut off", NodeName(primary)));
+  Isolate(primary, random_.Between(seconds(4), seconds(15)));
+  const Nanos pause = random_.Between(seconds(3), seconds(6));
+  if (random_.Chance(plots_)) plot_until_ = timeline_.now() + pause + seconds(8);
+  timeline_.After(pause, [this, primary] {
+    const int best = MostAhead(primary);
+    if (!calm_ && best >= 0) PromoteOne(best);
+  });
+}
+
+// Of those who are up, but `without`.
+int World::MostAhead(int without) {
+  int best = -1;
+  for (int i = 0; i < plan_.nodes; ++i) {
+    if (i == without || !node(i).up()) continue;
+    const auto rank = [this](int at) {
+      return std::pair(node(at).last().epoch, node(at).last().seq);
+    };
+    if (best < 0 || rank(i) > rank(best)) best = i;
+  }
+  return best;
+}
+
 // The operator's word is only given where it is true, and stays true until it is used: all others
 // are down, and none of them served in an epoch newer than the candidate's log.
-void World::PromoteOne() {
-  const int index = random_.Index(plan_.nodes);
+void World::PromoteOne(int index) {
   if (!node(index).up() || !node(index).MayPromote()) return;
   bool word = true;
   for (int i = 0; i < plan_.nodes; ++i) {
@@ -233,11 +285,7 @@ void World::BeCalm() {
 void World::Help() {
   if (Primary() >= 0 || timeline_.now() - helped_at_ < kOperatorWaits) return;
   helped_at_ = timeline_.now();
-  int best = 0;
-  const auto rank = [this](int i) { return std::pair(node(i).last().epoch, node(i).last().seq); };
-  for (int i = 1; i < plan_.nodes; ++i) {
-    if (rank(i) > rank(best)) best = i;
-  }
+  const int best = MostAhead(-1);
   if (node(best).MayPromote()) node(best).Promote(false);
 }
 

@@ -53,6 +53,8 @@ class World {
   uint64_t NextContent() { return ++contents_; }
   // Something is half done on this node: a good moment for trouble.
   void Moment(int index);
+  // The worst one: the candidate has its grant, and the voter goes back to the others.
+  void MomentOfGrant(int voter, const std::string& candidate);
   void CountSnapshot() { ++snapshots_; }
   void CountCut() { ++cuts_; }
 
@@ -62,10 +64,14 @@ class World {
   void Client();
   void Trouble();
   void CrashOne();
-  void CrashNode(int index);
+  void CrashNode(int index, bool back_at_once = false);
   void BootWhenAllowed(int index, Nanos pause);
   void BlockSome();
-  void PromoteOne();
+  void PromoteOne(int index);
+  // The primary is cut off, and somebody else is promoted in its place.
+  void CutOffPrimary();
+  void Isolate(int index, Nanos pause);
+  int MostAhead(int without);
   void BeCalm();
   void Help();  // the operator, once all is calm
   bool Converged();
@@ -86,6 +92,8 @@ class World {
   double blocks_ = 0;
   double promotions_ = 0;
   double moments_ = 0;
+  double plots_ = 0;
+  MonoTime plot_until_{};  // until then nothing else goes wrong by chance
   Nanos trouble_every_{};
   Nanos write_every_{};
   uint64_t contents_ = 0;
