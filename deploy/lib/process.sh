@@ -112,13 +112,15 @@ reached() {
   [[ $applied =~ ^[0-9]+$ ]] && [ "$applied" -ge "$2" ]
 }
 
+# knows_target PRIMARY: sets the caller's `target`; a status that fails once is asked for again.
+knows_target() { target=$(row "$1" committed_seq) && [[ $target =~ ^[0-9]+$ ]]; }
+
 # wait_caught_up NODE: nothing to wait for when no primary lives, or when the node is it.
 wait_caught_up() {
   local primary target
   primary=$(live_primary)
   if [ -z "$primary" ] || [ "$primary" = "$1" ]; then return 0; fi
-  target=$(row "$primary" committed_seq)
-  [[ $target =~ ^[0-9]+$ ]] || return 0
+  wait_until "$settle_seconds" knows_target "$primary" || return 0
   wait_until "$caught_up_seconds" reached "$1" "$target" ||
     die 75 "node $1 answers reads, but did not reach position $target within $caught_up_seconds s"
 }
