@@ -5,7 +5,7 @@ listener_inode() {
   local hex
   hex=$(printf '%04X' "$1")
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
-    awk -v hex="$hex" '$4 == "0A" { n = split($2, part, ":"); if (part[n] == hex) { print $10; exit } }'
+    awk -v hex="$hex" '$4 == "0A" && !found { n = split($2, part, ":"); if (part[n] == hex) { print $10; found = 1 } }'
 }
 
 # listener_name PORT: "holdfastd (pid 12)" as far as this user may know it, else nothing.

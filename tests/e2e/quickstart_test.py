@@ -26,6 +26,7 @@ class QuickstartTest(ClusterTest):
             self.assertIn(line, text)
         after_kill = text.partition('is killed (-9)')[2]
         self.assertIn('node 2, SSH: the secret', after_kill.partition('starts again')[0])
+        self.assertNotIn('quickstart: ', text)  # Nothing went wrong on the way.
         self.assertNotIn('next:', text)  # Hints of init and join are for those who type them by hand.
         for name, secret in self.cluster.secrets.items():
             if isinstance(secret, str):
@@ -167,6 +168,7 @@ class QuickstartTest(ClusterTest):
                   env={**os.environ, 'HOLDFAST_QUICKSTART_BIN': self.cluster.env['HOLDFAST_BIN']})
         self.assertEqual(got.returncode, 1)
         self.assertIn(f'port {self.cluster.base + 1} (rest of node 1) is in use by holdfastd (pid'.encode(), got.stderr)
+        self.assertNotIn(b'exit status', got.stderr)
         self.assertFalse(other.exists())
 
 
