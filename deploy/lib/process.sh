@@ -34,7 +34,8 @@ launch() {
 }
 
 # launched_or_dead NODE PID: whether the program took the place of the shell that starts it.
-launched_or_dead() { is_running "$1" || ! [ -s "/proc/$2/cmdline" ]; }
+# Files in /proc have no size, so what is in it must be read; a process that has ended has nothing there.
+launched_or_dead() { is_running "$1" || [ -z "$(tr '\0' ' ' 2>/dev/null <"/proc/$2/cmdline")" ]; }
 
 answers() { curl -fs -o /dev/null --max-time 2 "$1"; }
 
