@@ -150,6 +150,9 @@ TEST_F(AccountsTest, R8SharesAndRevokes) {
   EXPECT_THAT(Get(resource_ + "/accounts"), Succeeded());
   EXPECT_THAT(share("fullaccess"),
               FailedWith("You do not have permission to perform this operation."));
+  EXPECT_THAT(Put(resource_ + "/share", R"({"ACCESSTYPE":"revoke","USERID":"1"})"),
+              FailedWith("You do not have permission to perform this operation."))
+      << "not even whether there is such a share";
   As(StateDesk::kAdminToken);
   const http::Response revoked = share("REVOKE");
   EXPECT_THAT(revoked, Succeeded());
