@@ -1,5 +1,7 @@
 #include "server/app/rest_front.h"
 
+#include <time.h>
+
 #include <optional>
 #include <string>
 #include <utility>
@@ -37,6 +39,14 @@ std::optional<http::Response> Refused(const desk::Desk& desk, const http::Route&
   return response;
 }
 
+// Seconds that the local time of this machine is ahead of UTC at that moment.
+int64_t UtcOffsetAt(int64_t wall_ms) {
+  const time_t seconds = wall_ms / 1000;
+  tm local{};
+  localtime_r(&seconds, &local);
+  return local.tm_gmtoff;
+}
+
 absl::StatusOr<SecretBytes> EncodeInvite(const RestDeps& deps, const std::string& node_id,
                                          const SecretBytes& secret) {
   if (const absl::Status fits = crypto::CheckIdentifier(node_id, "node_id"); !fits.ok()) {
@@ -66,7 +76,7 @@ std::shared_ptr<const http::Router> MakeRestRouter(const RestDeps& deps) {
       [&desk = deps.desk](const http::Route& route, const http::Request& request) {
         return Refused(desk, route, request);
       });
-  pam360::AddPam360Routes(*router, deps.desk);
+  pam360::AddPam360Routes(*router, deps.desk, {.utc_offset = UtcOffsetAt});
   native::AddNativeRoutes(
       {.desk = deps.desk,
        .join =
