@@ -98,8 +98,9 @@ absl::Status MemoryStore::Append(const AppendBatch& batch) {
   MutexLock lock(disk_->mu_);
   if (!failure_.ok()) return failure_;
   const MemoryDisk::Contents& contents = disk_->contents_;
-  const auto point_at = [&contents](uint64_t seq) -> absl::StatusOr<LogPoint> {
-    return PointOf(*contents.log[seq - contents.bounds.first_seq()]);
+  const auto point_at = [log = &contents.log, first = contents.bounds.first_seq()](
+                            uint64_t seq) -> absl::StatusOr<LogPoint> {
+    return PointOf(*(*log)[seq - first]);
   };
   HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, contents.bounds.AfterAppend(batch, point_at));
   std::vector<EntryPtr> entries(batch.entries.begin(), batch.entries.end());
