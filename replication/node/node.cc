@@ -220,10 +220,11 @@ v1::NodeReport Node::ReportNow() const {
   } else if (role_.role() == Role::kRestarting) {
     report.set_state("restarting");
   } else {
-    report.set_state(ToText(link.state));
+    // The link's "down" means its primary; a node that speaks of itself is not down.
+    report.set_state(ToText(link.state == PeerState::kDown ? PeerState::kConnecting : link.state));
   }
   report.set_serving(view.can_read);
-  *report.mutable_epoch() = ToMessage(primary ? role_.epoch() : link.epoch);
+  *report.mutable_epoch() = ToMessage(primary ? role_.epoch() : view.epoch);
   report.set_head_seq(progress.head_seq);
   report.set_durable_seq(progress.durable_seq);
   report.set_committed_seq(progress.committed_seq);

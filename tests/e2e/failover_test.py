@@ -46,6 +46,13 @@ class FailoverTest(ClusterTest):
         self.read_all_ways(2)  # and when it is known.
         self.assertEqual(self.cluster.health(2), 200)
         self.assertEqual(self.cluster.health(2, '/primary'), 503)
+        before = self.cluster.row(2)['head_seq']
+        for _ in range(40):  # However long it lasts, a node that answers is not down in its own eyes.
+            row = self.cluster.row(2)
+            self.assertEqual((row['role'], row['state'], row['serving'], row['head_seq']),
+                             ('secondary', 'connecting', True, before))
+            self.assertIsNotNone(row['epoch'])
+            time.sleep(0.1)
 
     def test_the_secondary_started_alone_serves(self):
         self.cluster.kill(1)
@@ -56,6 +63,7 @@ class FailoverTest(ClusterTest):
             self.read_all_ways(2)
             row = self.cluster.row(2)
             self.assertEqual((row['role'], row['serving']), ('secondary', True))
+            self.assertIsNotNone(row['epoch'])  # Its log knows it.
             self.assertEqual(self.cluster.ssh(2, *self.reset_words()).returncode, 75)
 
     def reset_words(self):

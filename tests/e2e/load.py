@@ -24,14 +24,15 @@ class Connection:
         self._http.close()
 
     def call(self, method, path, body=None):
-        """(status, parsed body)."""
+        """(status, body; parsed if it is JSON)."""
         text = None if body is None else json.dumps(body)
         self._http.request(method, path, text, {'AUTHTOKEN': self._token, 'Content-Type': 'application/json'})
         answer = self._http.getresponse()
         raw = answer.read()
         if position := answer.getheader('X-Holdfast-Position'):
             self.position = tuple(int(number) for number in position.split('.'))
-        return answer.status, json.loads(raw) if raw else None
+        is_json = answer.getheader('Content-Type', '').startswith('application/json')
+        return answer.status, json.loads(raw) if is_json else raw
 
     def secret(self, resource, account):
         """The secret, or None when refused."""
