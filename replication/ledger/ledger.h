@@ -187,6 +187,7 @@ class Ledger {
   // ---- open_ledger.cc
   absl::Status Load();
   absl::Status LoadRows(storage::LoadResult& loaded);
+  absl::Status CheckStoredLog(const storage::LoadResult& loaded);
   absl::Status LoadLog(const storage::LoadResult& loaded, uint64_t committed_seq,
                        const std::vector<EpochStart>& history);
   absl::Status LoadEntries(const std::vector<EntryPtr>& entries);

@@ -16,10 +16,22 @@ namespace {
 constexpr size_t kLoadRecords = 1024;
 constexpr size_t kLoadBytes = 4 << 20;
 
+// A new file would say that nothing was ever shown; only a store without any epoch has none.
+absl::Status CheckNotLost(const std::string& committed_path, storage::Store& store) {
+  if (FileExists(committed_path)) return absl::OkStatus();
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<std::string> history, store.GetFact(kHistoryFact));
+  if (!history.has_value()) return absl::OkStatus();
+  return absl::DataLossError(
+      fmt::format("{}: not there, though the store holds a log; restore the file from the node's "
+                  "backup, or join the node anew",
+                  committed_path));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(Options options, storage::Store& store,
                                                      crypto::KeyRing& keys, const Clock& clock) {
+  HOLDFAST_RETURN_IF_ERROR(CheckNotLost(options.committed_path, store));
   HOLDFAST_ASSIGN_OR_RETURN(CommittedFile file, CommittedFile::Open(options.committed_path));
   auto ledger =
       std::unique_ptr<Ledger>(new Ledger(std::move(options), store, keys, clock, std::move(file)));
@@ -43,6 +55,7 @@ absl::Status Ledger::Load() {
         "restore the store, or join this node anew",
         loaded.last.seq, committed_seq));
   }
+  HOLDFAST_RETURN_IF_ERROR(CheckStoredLog(loaded));
   HOLDFAST_RETURN_IF_ERROR(LoadLog(loaded, committed_seq, history));
   return StartTrack(loaded, std::move(history));
 }
@@ -68,6 +81,28 @@ absl::Status Ledger::LoadRows(storage::LoadResult& loaded) {
   pending_ = std::make_unique<vault::PendingState>(*state_);
   shown_state_digest_ = loaded.applied.state_digest;
   return absl::OkStatus();
+}
+
+// The part whose rows are stored: this node does not read it again, but sends it to others.
+absl::Status Ledger::CheckStoredLog(const storage::LoadResult& loaded) {
+  Digest before = loaded.before_first.digest;
+  uint64_t seq = loaded.before_first.seq;
+  const uint64_t end = loaded.applied.position.seq;
+  while (seq < end) {
+    HOLDFAST_ASSIGN_OR_RETURN(
+        const std::vector<EntryPtr> entries,
+        store_.ReadLog(seq + 1, std::min<uint64_t>(kLoadRecords, end - seq), kLoadBytes));
+    if (entries.empty()) return absl::DataLossError("the log ends before its last entry");
+    for (const EntryPtr& entry : entries) {
+      HOLDFAST_RETURN_IF_ERROR(crypto::VerifyEntry(*entry, before, keys_));
+      before = entry->digest;
+      seq = entry->seq;
+    }
+  }
+  if (before == loaded.applied.digest) return absl::OkStatus();
+  return absl::DataLossError(
+      fmt::format("the log in the store does not end where its rows do, at {}",
+                  ToText(loaded.applied.position)));
 }
 
 // Everything behind the rows: what was shown goes into the state, the rest is pending.

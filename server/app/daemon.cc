@@ -18,6 +18,18 @@ constexpr std::chrono::milliseconds kDrain{5000};
 constexpr std::chrono::milliseconds kWatchEvery{500};
 constexpr uint64_t kMegabyte = 1 << 20;
 
+// The ledger knows what is wrong in a store, not which file that is and what can be done.
+absl::Status InStore(const absl::Status& status, const std::string& data) {
+  const std::string text(status.message());
+  const bool damage = absl::IsDataLoss(status) || absl::IsUnauthenticated(status);
+  if (!damage || text.starts_with(data)) return status;
+  return absl::Status(
+      status.code(),
+      fmt::format("{}: {}; nothing was changed; move the file away with its -wal and let this node "
+                  "join again, or restore a backup",
+                  setup::PathIn(data, setup::kStoreFile), text));
+}
+
 }  // namespace
 
 Daemon::~Daemon() { Stop(); }
@@ -62,11 +74,12 @@ absl::Status Daemon::OpenStores() {
 
 absl::Status Daemon::OpenLedger() {
   const MonoTime began = clock_.Mono();
-  HOLDFAST_ASSIGN_OR_RETURN(
-      ledger_, replication::Ledger::Open(
-                   {.node_id = identity_.node_id,
-                    .committed_path = setup::PathIn(config_.node.data, setup::kCommittedFile)},
-                   *store_, *keys_, clock_));
+  absl::StatusOr<std::unique_ptr<replication::Ledger>> ledger = replication::Ledger::Open(
+      {.node_id = identity_.node_id,
+       .committed_path = setup::PathIn(config_.node.data, setup::kCommittedFile)},
+      *store_, *keys_, clock_);
+  if (!ledger.ok()) return InStore(ledger.status(), config_.node.data);
+  ledger_ = *std::move(ledger);
   const std::chrono::duration<double> took = clock_.Mono() - began;
   LogInfo("loaded and verified up to {} in {:.2f} s", holdfast::ToText(ledger_->progress().shown),
           took.count());
@@ -189,7 +202,7 @@ http::HealthView Daemon::Health() const {
        .detail = view.primary_up ? "" : "no link to a primary; reads go on"}};
   health.ready = health.ready && journal.ok();
   if (!journal.ok()) health.why_not = "the audit journal cannot take records";
-  health.degraded = !log.ok() || !enough || !view.primary_up;
+  health.degraded = !log.ok() || !journal.ok() || !enough || !view.primary_up;
   return health;
 }
 

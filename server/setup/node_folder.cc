@@ -118,11 +118,18 @@ absl::Status CheckNodeFolder(const std::string& path) {
     return absl::FailedPreconditionError(
         fmt::format("{}: init or join did not finish here; run it again", path));
   }
-  if (!FileExists(PathIn(path, kStoreFile)) || !FileExists(PathIn(path, crypto::kSealedRootFile))) {
+  const bool has_store = FileExists(PathIn(path, kStoreFile));
+  const bool has_root = FileExists(PathIn(path, crypto::kSealedRootFile));
+  if (has_store && has_root) return absl::OkStatus();
+  if (!has_store && !has_root) {
     return absl::FailedPreconditionError(
         fmt::format("{}: not the folder of a node; {}", path, kHowTo));
   }
-  return absl::OkStatus();
+  return absl::DataLossError(fmt::format(
+      "{}: not there, though {} is; restore the node's backup, or let this node join again with an "
+      "empty folder",
+      PathIn(path, has_root ? kStoreFile : crypto::kSealedRootFile),
+      has_root ? crypto::kSealedRootFile : kStoreFile));
 }
 
 }  // namespace holdfast::setup

@@ -75,6 +75,12 @@ absl::Status CheckHeader(const std::string& path, const DatabaseKind& kind, uint
         path, kind,
         fmt::format("pages of {} bytes, expected {}", BigEndian(header, 16, 2), kPageBytes));
   }
+  // SQLite would open such a file for reading, and fail at the first write.
+  if (BigEndian(header, 18, 1) > 2 || BigEndian(header, 19, 1) > 2) {
+    return Damaged(path, kind,
+                   fmt::format("file format {}.{}, expected at most 2.2", BigEndian(header, 18, 1),
+                               BigEndian(header, 19, 1)));
+  }
   // With frames in the WAL the file may legitimately lag behind: a crash during a checkpoint.
   const uint64_t expected = BigEndian(header, 28, 4) * kPageBytes;
   if (wal_is_empty && file_bytes < expected) {

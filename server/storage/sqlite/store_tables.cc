@@ -7,6 +7,7 @@
 #include "server/base/encoding.h"
 #include "server/base/status_macros.h"
 #include "server/storage/row_table.h"
+#include "server/storage/sqlite/schema.h"
 
 namespace holdfast::storage::sqlite {
 namespace {
@@ -251,15 +252,15 @@ absl::StatusOr<LogBounds> ReadBounds(Connection& connection) {
     HOLDFAST_ASSIGN_OR_RETURN(const int64_t last, connection.ReadInt("SELECT max(seq) FROM log"));
     HOLDFAST_ASSIGN_OR_RETURN(const int64_t first, connection.ReadInt("SELECT min(seq) FROM log"));
     if (static_cast<uint64_t>(first) != bounds.first_seq() || last - first + 1 != count) {
-      return absl::DataLossError(
-          fmt::format("{}: the log has {} entries from {} to {}, expected all from {} on",
-                      connection.path(), count, first, last, bounds.first_seq()));
+      return absl::DataLossError(fmt::format(
+          "{}: the log has {} entries from {} to {}, expected all from {} on; {}",
+          connection.path(), count, first, last, bounds.first_seq(), kStoreKind.next_step));
     }
     HOLDFAST_ASSIGN_OR_RETURN(bounds.last, ReadPoint(connection, static_cast<uint64_t>(last)));
   }
   if (const absl::Status sound = bounds.CheckSound(); !sound.ok()) {
-    return absl::DataLossError(
-        fmt::format("{}: {}", connection.path(), std::string(sound.message())));
+    return absl::DataLossError(fmt::format("{}: {}; {}", connection.path(),
+                                           std::string(sound.message()), kStoreKind.next_step));
   }
   return bounds;
 }

@@ -68,9 +68,6 @@ class TestNode {
 
   // The first rows of a cluster, by a node that serves in epoch 1.
   absl::Status Begin() {
-    auto authority = crypto::CreateAuthority("test", clock_.Wall());
-    if (!authority.ok()) return authority.status();
-    const SecretBytes token = SecretBytes::CopyOf("token");
     v1::MemberRow member;
     member.set_node_id(name_);
     member.set_rest_url("https://127.0.0.1:8282");
@@ -78,6 +75,12 @@ class TestNode {
     member.set_peer_address("127.0.0.1:6630");
     member.set_health_url("http://127.0.0.1:8280");
     member.set_fingerprint(std::string(64, 'a'));
+    return Begin(member);
+  }
+  absl::Status Begin(const v1::MemberRow& member) {
+    auto authority = crypto::CreateAuthority("test", clock_.Wall());
+    if (!authority.ok()) return authority.status();
+    const SecretBytes token = SecretBytes::CopyOf("token");
     auto rows = setup::MakeBootstrap({.cluster_name = "test",
                                       .authority = *authority,
                                       .member = member,
@@ -106,6 +109,8 @@ class TestNode {
   }
 
   Ledger& ledger() { return *ledger_; }
+  storage::Store& store() { return *store_; }
+  const Clock& clock() const { return clock_; }
   storage::MemoryDisk& disk() { return *disk_; }
   crypto::KeyRing& keys() { return *keys_; }
   const std::string& folder() const { return folder_; }

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@ namespace holdfast::replication {
 namespace {
 
 using ::testing::Contains;
+using ::testing::HasSubstr;
 using vault::Refusal;
 using vault::RefusalOf;
 
@@ -56,6 +58,16 @@ class LedgerTest : public ::testing::Test {
   std::shared_ptr<const SecretBytes> root_ = NewRoot();
   TestNode node_{"a", root_};
 };
+
+TEST_F(LedgerTest, ALostCommittedFileIsNotMadeAnew) {
+  node_.Crash();
+  ASSERT_EQ(unlink((node_.folder() + "/committed").c_str()), 0);
+  for (int start = 0; start < 2; ++start) {
+    const absl::Status opened = node_.Open();
+    EXPECT_EQ(opened.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(opened.message()), HasSubstr("/committed: not there"));
+  }
+}
 
 TEST_F(LedgerTest, WhatWasAnsweredIsThereAfterACrash) {
   ASSERT_TRUE(node_.AddUser("alice").ok());
