@@ -1,6 +1,7 @@
 #include "replication/peer/peer_server.h"
 
 #include <fmt/format.h>
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 
 #include <utility>
@@ -9,6 +10,7 @@
 #include "replication/peer/grpc_status.h"
 #include "server/base/status_macros.h"
 #include "server/crypto/certificate.h"
+#include "server/observe/log.h"
 
 namespace holdfast::replication {
 namespace {
@@ -16,6 +18,12 @@ namespace {
 constexpr int kMessageBytesMax = 1024 * 1024;  // followers send small frames only
 constexpr int kStreamsPerConnectionMax = 16;
 constexpr int kPingEveryMinMs = 10'000;
+
+// Of a handshake that fails nobody else hears: it never becomes a call.
+void ToOurLog(gpr_log_func_args* line) {
+  if (line->severity != GPR_LOG_SEVERITY_ERROR) return;
+  LogWarning("peer port: {}", line->message);
+}
 
 class GrpcFollowerConnection : public FollowerConnection {
  public:
@@ -140,6 +148,7 @@ class GrpcPeerServer : public PeerServer {
 absl::StatusOr<std::unique_ptr<PeerServer>> PeerServer::Start(const std::string& address,
                                                               const PeerTls& tls,
                                                               PeerHandler& handler) {
+  gpr_set_log_function(ToOurLog);
   grpc::EnableDefaultHealthCheckService(true);
   auto server = std::make_unique<GrpcPeerServer>(tls.cluster_id, handler);
   HOLDFAST_RETURN_IF_ERROR(server->Listen(address, tls));
