@@ -33,9 +33,9 @@ launch() {
   wait_until 5 launched_or_dead "$1" $! || true
 }
 
-# launched_or_dead NODE PID: whether the program took the place of the shell that starts it.
-# Files in /proc have no size, so what is in it must be read; a process that has ended has nothing there.
-launched_or_dead() { is_running "$1" || [ -z "$(tr '\0' ' ' 2>/dev/null <"/proc/$2/cmdline")" ]; }
+# launched_or_dead NODE PID: whether the program took the place of the shell that starts it. Its command line
+# proves no death: it is empty for a moment while one program takes the place of another.
+launched_or_dead() { is_running "$1" || ! kill -0 "$2" 2>/dev/null; }
 
 answers() { curl -fs -o /dev/null --max-time 2 "$1"; }
 
