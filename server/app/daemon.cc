@@ -69,7 +69,18 @@ absl::Status Daemon::OpenStores() {
            .node_id = identity_.node_id,
            .bytes_max = static_cast<uint64_t>(config_.limits.journal_megabytes) * kMegabyte},
           keys_->JournalMac(identity_.node_id), clock_));
-  return absl::OkStatus();
+  return CheckJournalWhole();
+}
+
+// Records are collected only once they are durable in the journal: fewer there is a loss.
+absl::Status Daemon::CheckJournalWhole() {
+  HOLDFAST_ASSIGN_OR_RETURN(const uint64_t collected, audit_store_->Highest(identity_.node_id));
+  if (collected <= journal_->head()) return absl::OkStatus();
+  return absl::DataLossError(fmt::format(
+      "the audit journal {} ends at record {}, but record {} of it was collected: records are "
+      "missing; bring the folder back from a copy, or move {} away and accept the loss",
+      setup::PathIn(config_.node.data, setup::kJournalFile), journal_->head(), collected,
+      setup::PathIn(config_.node.data, setup::kAuditStoreFile)));
 }
 
 absl::Status Daemon::OpenLedger() {

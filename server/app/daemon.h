@@ -38,6 +38,7 @@ class Daemon {
 
  private:
   absl::Status OpenStores();
+  absl::Status CheckJournalWhole();
   absl::Status OpenLedger();
   absl::Status StartNode();
   absl::Status StartFronts();
