@@ -36,12 +36,15 @@ absl::Status EpochBook::Persist(const EpochPromises& promises) {
   *facts.mutable_granted() = ToMessage(promises.granted);
   *facts.mutable_own() = ToMessage(promises.own);
   *facts.mutable_resumed_from() = ToMessage(promises.resumed_from);
-  return store_.PutFact(kEpochsFact, facts.SerializeAsString());
+  const absl::Status status = store_.PutFact(kEpochsFact, facts.SerializeAsString());
+  unwritten_ = !status.ok();
+  return status;
 }
 
 absl::StatusOr<EpochSeen> EpochBook::OnSeen(const Epoch& epoch) {
   MutexLock lock(mu_);
   const EpochOutcome outcome = guard_.OnSeen(epoch);
+  if (unwritten_) HOLDFAST_RETURN_IF_ERROR(Persist(guard_.promises()));
   if (outcome.persist) HOLDFAST_RETURN_IF_ERROR(Persist(*outcome.persist));
   return outcome.seen;
 }

@@ -21,7 +21,7 @@ namespace holdfast::replication {
 // Threading   Thread-safe; a call that has to write blocks the others.
 // Ownership   Borrows the store.
 // Failure     When a promise cannot be written, it is kept in memory and not told: the status is
-//             returned, and the caller acts as if the epoch were refused.
+//             returned, also by every later call until it could be written.
 class EpochBook {
  public:
   static absl::StatusOr<std::unique_ptr<EpochBook>> Open(storage::Store& store,
@@ -38,11 +38,12 @@ class EpochBook {
 
  private:
   EpochBook(storage::Store& store, EpochGuard guard) : store_(store), guard_(std::move(guard)) {}
-  absl::Status Persist(const EpochPromises& promises);
+  absl::Status Persist(const EpochPromises& promises) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   storage::Store& store_;
   mutable Mutex mu_;
   EpochGuard guard_ ABSL_GUARDED_BY(mu_);
+  bool unwritten_ ABSL_GUARDED_BY(mu_) = false;  // a promise that could not be written
 };
 
 }  // namespace holdfast::replication

@@ -31,9 +31,13 @@ FollowLoop::~FollowLoop() {
   thread_.join();
 }
 
-void FollowLoop::SetPrimary(const std::optional<std::string>& node_id) {
+void FollowLoop::SetPrimary(const std::optional<std::string>& node_id, const Epoch& epoch) {
   MutexLock lock(mu_);
+  if (wanted_ == node_id && wanted_epoch_ == epoch) return;
   wanted_ = node_id;
+  wanted_epoch_ = epoch;
+  news_ = true;
+  wake_.NotifyAll();
 }
 
 void FollowLoop::Pause() {
@@ -101,11 +105,13 @@ void FollowLoop::Step() {
   bool paused = false;
   std::optional<std::string> wanted;
   std::optional<Epoch> granted;
+  bool news = false;
   {
     MutexLock lock(mu_);
     paused = paused_;
     wanted = wanted_;
     granted = std::exchange(granted_, std::nullopt);
+    news = std::exchange(news_, false);
   }
   if (paused) {
     HangUp();
@@ -114,6 +120,8 @@ void FollowLoop::Step() {
     return;
   }
   if (granted) CarryOut(With([&](FollowerMachine& m) { return m.OnGranted(*granted); }));
+  // A machine that waits forgets its back-off when nobody is known.
+  if (news) CarryOut(With([&](FollowerMachine& m) { return m.OnPrimaryKnown(std::nullopt, now); }));
   CarryOut(With([&](FollowerMachine& m) { return m.OnPrimaryKnown(wanted, now); }));
   if (std::optional<Incoming> incoming = NextFrame()) CarryOut(OnFrame(std::move(*incoming)));
   CarryOut(With([&](FollowerMachine& m) { return m.OnTick(deps_.clock.Mono()); }));

@@ -51,8 +51,9 @@ class FollowLoop {
   explicit FollowLoop(Deps deps);
   ~FollowLoop();
 
-  // Whom to follow: PickPrimary's word. nullopt: nobody known.
-  void SetPrimary(const std::optional<std::string>& node_id);
+  // Whom to follow: PickPrimary's word, and the epoch that it reports. nullopt: nobody known. News
+  // ends a back-off: whoever has just become primary is dialed at once.
+  void SetPrimary(const std::optional<std::string>& node_id, const Epoch& epoch);
   // A primary does not follow. Pause returns once no batch of an older primary can come in.
   void Pause();
   void Resume();
@@ -98,6 +99,8 @@ class FollowLoop {
   bool paused_ ABSL_GUARDED_BY(mu_) = true;
   bool idle_ ABSL_GUARDED_BY(mu_) = true;  // the loop has seen paused_ and holds no connection
   std::optional<std::string> wanted_ ABSL_GUARDED_BY(mu_);
+  Epoch wanted_epoch_ ABSL_GUARDED_BY(mu_);
+  bool news_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<Epoch> granted_ ABSL_GUARDED_BY(mu_);
   std::deque<Incoming> frames_ ABSL_GUARDED_BY(mu_);
   std::string fault_ ABSL_GUARDED_BY(mu_);

@@ -142,7 +142,8 @@ void Node::Tick(const std::vector<Epoch>& seen) {
   if (restart_) CarryOut(restart_->OnTick(now));
   std::vector<MemberReport> reports;
   for (const auto& [id, heard] : heard_) reports.push_back(FromMessage(heard.report));
-  follow_->SetPrimary(PickPrimary(reports, promises.granted));
+  const std::optional<std::string> primary = PickPrimary(reports, promises.granted);
+  follow_->SetPrimary(primary, primary ? FromMessage(heard_[*primary].report.epoch()) : Epoch{});
 }
 
 std::vector<v1::MemberRow> Node::Members() const {

@@ -118,6 +118,7 @@ void Node::OnEpochSeen(const Epoch& epoch, bool other_acknowledged) {
   const absl::StatusOr<EpochSeen> seen = book_->OnSeen(epoch);
   // A promise that cannot be written: act on it all the same, for it is true.
   if (!seen.ok() || *seen == EpochSeen::kHigher) {
+    follow_->Granted(epoch);
     CarryOut(role_.OnHigherEpoch(epoch));
     return;
   }
