@@ -8,6 +8,7 @@
 #include <boost/crc.hpp>
 #include <cstring>
 #include <optional>
+#include <type_traits>
 
 #include "server/base/check.h"
 #include "server/base/status_macros.h"
@@ -26,7 +27,10 @@ struct Slot {
   uint64_t epoch;
   uint64_t seq;
   uint32_t crc;  // CRC-32 of what stands before it
+  uint32_t zero;
 };
+static_assert(std::has_unique_object_representations_v<Slot>,
+              "padding would put stray bytes of memory on the disk");
 
 uint32_t CrcOf(const Slot& slot) {
   boost::crc_32_type crc;
@@ -50,7 +54,7 @@ absl::StatusOr<CommittedFile> CommittedFile::Open(const std::string& path) {
   const bool is_new = !FileExists(path);
   if (is_new) {
     // Through a rename: a file that is there holds two whole slots.
-    Slot empty{.magic = kMagic, .counter = 0, .epoch = 0, .seq = 0, .crc = 0};
+    Slot empty{.magic = kMagic, .counter = 0, .epoch = 0, .seq = 0, .crc = 0, .zero = 0};
     empty.crc = CrcOf(empty);
     std::string bytes(kSlotSize * kSlots, '\0');
     std::memcpy(bytes.data(), &empty, sizeof(empty));
@@ -87,8 +91,12 @@ absl::Status CommittedFile::Save(Position position) {
 
 absl::Status CommittedFile::WriteSlot(Position position) {
   const uint64_t counter = counter_ + 1;
-  Slot slot{
-      .magic = kMagic, .counter = counter, .epoch = position.epoch, .seq = position.seq, .crc = 0};
+  Slot slot{.magic = kMagic,
+            .counter = counter,
+            .epoch = position.epoch,
+            .seq = position.seq,
+            .crc = 0,
+            .zero = 0};
   slot.crc = CrcOf(slot);
   const off_t at = static_cast<off_t>((counter % kSlots) * kSlotSize);
   if (pwrite(fd_.get(), &slot, sizeof(slot), at) != static_cast<ssize_t>(sizeof(slot))) {
