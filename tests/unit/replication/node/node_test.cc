@@ -1,0 +1,172 @@
+#include "replication/node/node.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "replication/peer/peer_client.h"
+#include "tests/unit/replication/node/node_fixture.h"
+
+namespace holdfast::replication {
+namespace {
+
+using ::testing::HasSubstr;
+using namespace std::chrono_literals;
+
+// Two nodes over TLS on loopback: `a` has founded the cluster, `b` has joined.
+class NodeTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const absl::Status founded = a_.Found({b_.Row()});
+    ASSERT_TRUE(founded.ok()) << founded;
+    a_.Crash();
+    StartA();
+    StartB();
+    ASSERT_TRUE(Eventually([&] { return a_.Serves() && Same(); }));
+  }
+  void StartA(uint64_t log_records = 1'000'000) {
+    const absl::Status started = a_.Start({}, log_records);
+    ASSERT_TRUE(started.ok()) << started;
+  }
+  void StartB() {
+    const absl::Status started = b_.Start({a_.Row(), b_.Row()});
+    ASSERT_TRUE(started.ok()) << started;
+  }
+  void Add(const std::string& user) {
+    const auto added = a_.disk().AddUser(user);
+    ASSERT_TRUE(added.ok()) << added.status();
+  }
+  bool Same() {
+    const EntryMeta theirs = a_.disk().ledger().Shape().last;
+    return theirs.seq > 0 && b_.disk().ledger().Shape().last == theirs && b_.shown() == theirs.seq;
+  }
+  void ExpectSame() {
+    ASSERT_TRUE(Eventually([&] { return Same(); }))
+        << "a at " << a_.head() << ", b at " << b_.head() << " " << b_.node().Link().fault;
+    EXPECT_EQ(a_.disk().StateDigestNow(), b_.disk().StateDigestNow());
+  }
+  PeerState StateOfB() { return b_.node().Link().state; }
+
+  const std::shared_ptr<const SecretBytes> root_ = NewRoot();
+  const crypto::CertificateAuthority authority_ =
+      *crypto::CreateAuthority(kCluster, RealClock().Wall());
+  Member a_{"a", authority_, root_};
+  Member b_{"b", authority_, root_};
+};
+
+TEST_F(NodeTest, WhatIsWrittenOnThePrimaryIsShownOnTheSecondary) {
+  Add("alice");
+  ExpectSame();
+  EXPECT_TRUE(b_.disk().Knows("alice"));
+  EXPECT_TRUE(b_.Reads());
+  EXPECT_FALSE(b_.Serves());
+  EXPECT_TRUE(Eventually([&] { return StateOfB() == PeerState::kStreaming; }));
+  EXPECT_EQ(a_.node().Followers().size(), 1U);
+}
+
+TEST_F(NodeTest, AKilledSecondaryGoesOnWhereItWas) {
+  Add("alice");
+  ExpectSame();
+  b_.Crash();
+  Add("bob");
+  StartB();
+  EXPECT_TRUE(b_.disk().Knows("alice"));  // before it has heard of anybody
+  ExpectSame();
+  EXPECT_TRUE(b_.disk().Knows("bob"));
+}
+
+TEST_F(NodeTest, AKilledPrimaryGoesOnInAHigherEpoch) {
+  Add("alice");
+  ExpectSame();
+  const Epoch before = a_.disk().ledger().Shape().last.epoch;
+  a_.Crash();
+  EXPECT_TRUE(b_.Reads());
+  StartA();
+  ASSERT_TRUE(Eventually([&] { return a_.Serves(); }));
+  EXPECT_GT(a_.disk().ledger().Shape().last.epoch.number, before.number);
+  Add("bob");
+  ExpectSame();
+  EXPECT_TRUE(b_.disk().Knows("bob"));
+}
+
+TEST_F(NodeTest, ASecondaryBehindATrimmedLogGetsASnapshot) {
+  const uint64_t had = b_.head();
+  b_.Crash();
+  for (int i = 0; i < 30; ++i) Add("user" + std::to_string(i));
+  a_.Crash();
+  StartA(/*log_records=*/5);
+  ASSERT_TRUE(Eventually([&] { return a_.Serves(); }));
+  Add("last");
+  ASSERT_TRUE(Eventually([&] { return a_.disk().ledger().oldest_seq() > had + 1; }));
+  StartB();
+  ExpectSame();
+  EXPECT_TRUE(b_.disk().Knows("user0"));
+  EXPECT_TRUE(b_.disk().Knows("last"));
+  Add("after");
+  ExpectSame();
+  b_.Crash();  // What came as a snapshot is there after a restart too.
+  a_.Crash();
+  StartB();
+  EXPECT_TRUE(b_.disk().Knows("user0"));
+  EXPECT_TRUE(b_.disk().Knows("after"));
+  EXPECT_TRUE(b_.Reads());
+}
+
+TEST_F(NodeTest, AGrantIsForTheAskersOwnEpochAndRefusedOnceAHigherOneWasGiven) {
+  a_.Crash();
+  const auto client = PeerClient::Make(b_.Address(), "b", a_.tls());
+  v1::GrantRequest ask;
+  ask.mutable_epoch()->set_number(50);
+  ask.mutable_epoch()->set_node_id("c");
+  EXPECT_EQ(client->Grant(ask, 5s).status().code(), absl::StatusCode::kPermissionDenied);
+  const EntryMeta last = b_.disk().ledger().Shape().last;
+  ask.mutable_epoch()->set_node_id("a");
+  ask.mutable_last_epoch()->set_number(last.epoch.number);
+  ask.mutable_last_epoch()->set_node_id(last.epoch.node_id);
+  ask.set_last_seq(last.seq);
+  ask.set_restart(true);
+  absl::StatusOr<v1::GrantResponse> answer = absl::UnknownError("not asked");
+  ASSERT_TRUE(Eventually([&] {
+    answer = client->Grant(ask, 5s);
+    return answer.ok() && answer->granted();
+  })) << (answer.ok() ? answer->reason() : std::string(answer.status().message()));
+  EXPECT_EQ(answer->last_seq(), last.seq);
+  ask.mutable_epoch()->set_number(49);
+  answer = client->Grant(ask, 5s);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_FALSE(answer->granted());
+  EXPECT_EQ(answer->granted_before().number(), 50U);
+  b_.Crash();  // The promise is on the disk.
+  StartB();
+  ASSERT_TRUE(Eventually([&] {
+    answer = client->Grant(ask, 5s);
+    return answer.ok();
+  }));
+  EXPECT_FALSE(answer->granted());
+  EXPECT_EQ(answer->granted_before().number(), 50U);
+}
+
+TEST_F(NodeTest, WhoIsNoMemberIsNotAnswered) {
+  const PeerTls stranger = MakeTls(authority_, "c");
+  const auto answer = PeerClient::Make(a_.Address(), "a", stranger)->Exchange({}, 5s);
+  EXPECT_EQ(answer.status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(answer.status().message()), HasSubstr("c is not a member"));
+  const PeerTls second = MakeTls(authority_, "b");  // the right name, another certificate
+  const auto other = PeerClient::Make(a_.Address(), "a", second)->Exchange({}, 5s);
+  EXPECT_EQ(other.status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(other.status().message()), HasSubstr("not the one that it joined with"));
+}
+
+TEST_F(NodeTest, AFollowerThatNeverSaysHelloDoesNotHoldUpTheEnd) {
+  b_.Crash();
+  const auto silent = PeerClient::Make(a_.Address(), "a", b_.tls())->Follow();
+  ASSERT_TRUE(Eventually([&] { return !a_.node().Followers().empty(); }));
+  auto ended = std::async(std::launch::async, [&] { a_.node().Stop(); });
+  ASSERT_EQ(ended.wait_for(20s), std::future_status::ready);
+  v1::PrimaryFrame frame;
+  EXPECT_FALSE(silent->Read(&frame));
+}
+
+}  // namespace
+}  // namespace holdfast::replication
