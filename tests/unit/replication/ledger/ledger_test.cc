@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "replication/core/history.h"
+#include "server/crypto/record_chain.h"
 #include "server/vault/refusal.h"
 #include "tests/unit/replication/ledger/ledger_fixture.h"
 
@@ -233,6 +234,36 @@ TEST_F(FollowingTest, AForgedEntryIsNotTaken) {
   EXPECT_TRUE(absl::IsUnauthenticated(
       CheckEntries({std::make_shared<const LogEntry>(forged)}, Digest{}, follower_.keys())
           .status()));
+}
+
+// Right in its chain and its MAC: only this program is too old for it.
+TEST_F(FollowingTest, WhatANewerProgramWroteIsNotTaken) {
+  v1::Record known;
+  known.mutable_epoch()->set_number(EpochOf(1).number);
+  known.mutable_epoch()->set_node_id(EpochOf(1).node_id);
+  known.set_seq(1);
+  known.set_kind(v1::RECORD_KIND_CHANGES);
+  const auto check = [this](const v1::Record& record) {
+    const LogEntry entry =
+        crypto::MakeEntry(EpochOf(1), 1, Digest{}, record.SerializeAsString(), follower_.keys());
+    return CheckEntries({std::make_shared<const LogEntry>(entry)}, Digest{}, follower_.keys())
+        .status();
+  };
+  EXPECT_TRUE(check(known).ok()) << check(known);
+
+  v1::Record kind = known;
+  kind.set_kind(static_cast<v1::RecordKind>(9));
+  v1::Record field = known;
+  field.GetReflection()->MutableUnknownFields(&field)->AddVarint(99, 1);
+  v1::Record table = known;
+  table.add_changes()->mutable_delete_()->set_table(static_cast<v1::Table>(99));
+  v1::Record change = known;
+  change.add_changes();
+  for (const v1::Record& record : {kind, field, table, change}) {
+    const absl::Status status = check(record);
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << record.ShortDebugString();
+    EXPECT_EQ(status.message().find("upgrade_required"), 0U) << status;
+  }
 }
 
 TEST_F(FollowingTest, ASnapshotReplacesEverythingOrNothing) {
