@@ -67,6 +67,7 @@ TEST_F(LedgerTest, ALostCommittedFileIsNotMadeAnew) {
     const absl::Status opened = node_.Open();
     EXPECT_EQ(opened.code(), absl::StatusCode::kDataLoss);
     EXPECT_THAT(std::string(opened.message()), HasSubstr("/committed: not there"));
+    node_.Crash();  // Lets go of the disk.
   }
 }
 
