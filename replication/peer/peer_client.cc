@@ -43,9 +43,11 @@ class GrpcPeerClient : public PeerClient {
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     const auto first = static_cast<int>(limits::kReconnectFirst.count());
+    // FollowerMachine backs off; a second back-off below it would only add to that one.
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, first);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, first);
-    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
+    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, first);
+    // In spite of its name this is how long one attempt to connect may take.
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
                      static_cast<int>(limits::kReconnectMax.count()));
     // Members must not share a connection pool: one's certificate says nothing about another's.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
