@@ -22,13 +22,16 @@ FollowLoop::FollowLoop(Deps deps)
   thread_ = std::thread([this] { Run(); });
 }
 
-FollowLoop::~FollowLoop() {
+FollowLoop::~FollowLoop() { Stop(); }
+
+void FollowLoop::Stop() {
   {
     MutexLock lock(mu_);
     stop_ = true;
   }
   wake_.NotifyAll();
-  thread_.join();
+  room_.NotifyAll();
+  if (thread_.joinable()) thread_.join();
 }
 
 void FollowLoop::SetPrimary(const std::optional<std::string>& node_id, const Epoch& epoch) {
@@ -69,7 +72,7 @@ LinkView FollowLoop::View() const {
                 .lag_records = machine_.LagRecords(),
                 .link_age_seconds = machine_.LinkAgeSeconds(now),
                 .fault = fault_};
-  view.live = !paused_ && machine_.streaming() && view.state != PeerState::kStale;
+  view.live = !stop_ && !paused_ && machine_.streaming() && view.state != PeerState::kStale;
   return view;
 }
 

@@ -49,7 +49,9 @@ class FollowLoop {
     std::function<void()> link_changed;
   };
   explicit FollowLoop(Deps deps);
-  ~FollowLoop();
+  ~FollowLoop();  // Stop
+  // Ends the stream and the threads; View goes on answering.
+  void Stop();
 
   // Whom to follow: PickPrimary's word, and the epoch that it reports. nullopt: nobody known. News
   // ends a back-off: whoever has just become primary is dialed at once.

@@ -78,8 +78,9 @@ void Node::Stop() {
     links.swap(links_);
   }
   links.clear();
-  follow_.reset();
   if (server_) server_->Stop();
+  // It stays: whoever still asks what this node is, a health probe say, asks it.
+  if (follow_) follow_->Stop();
 }
 
 int Node::peer_port() const { return server_ ? server_->port() : 0; }

@@ -142,6 +142,7 @@ class Node : private PeerHandler {
   mutable Mutex streams_mu_;
   CondVar streams_gone_;
   std::set<PublishLoop*> streams_ ABSL_GUARDED_BY(streams_mu_);
+  bool ending_streams_ ABSL_GUARDED_BY(streams_mu_) = false;
 
   std::unique_ptr<PeerServer> server_;
   uint64_t subscription_ = 0;

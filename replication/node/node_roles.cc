@@ -152,11 +152,14 @@ void Node::SetServing(const std::optional<Epoch>& epoch) {
   serving_ = epoch;
 }
 
-// Returns when the last stream has ended.
+// Returns when the last stream has ended. None begins meanwhile: one that never says hello would
+// hold up whoever waits here.
 void Node::EndStreams() {
   MutexLock lock(streams_mu_);
+  ending_streams_ = true;
   for (PublishLoop* stream : streams_) stream->Stop();
   while (!streams_.empty()) streams_gone_.Wait(streams_mu_);
+  ending_streams_ = false;
 }
 
 }  // namespace holdfast::replication
