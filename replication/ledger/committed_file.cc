@@ -83,7 +83,7 @@ absl::StatusOr<CommittedFile> CommittedFile::Open(const std::string& path) {
 
 absl::Status CommittedFile::Save(Position position) {
   HOLDFAST_RETURN_IF_ERROR(failed_);
-  HOLDFAST_CHECK(position.seq >= committed_.seq);
+  HOLDFAST_CHECK(position >= committed_);
   failed_ = WriteSlot(position);
   if (failed_.ok()) committed_ = position;
   return failed_;

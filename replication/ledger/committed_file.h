@@ -28,7 +28,7 @@ class CommittedFile {
 
   // The newest saved position; {0, 0} in a new file.
   Position committed() const { return committed_; }
-  // Durable on return. Must not go back.
+  // Durable on return. Must not go back; a newer epoch may be at a lower seq.
   absl::Status Save(Position position);
 
  private:

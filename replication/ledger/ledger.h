@@ -100,6 +100,8 @@ class Ledger {
     std::string committed_path;  // the file of the committed position
     size_t ring_bytes = limits::kEntryRingBytesMax;
     std::chrono::milliseconds commit_wait_max = limits::kCommitWaitMax;
+    // Appended and not committed. Below what a log may start with: a restart adds a start record.
+    size_t pending_writes_max = kPendingRecordsMax - 1024;
   };
   // Loads rows and log, and proves them: the state digest of the rows, chain and MAC of each entry.
   // DATA_LOSS: what is in the store is not what this cluster has written, or less than was shown.
@@ -135,14 +137,16 @@ class Ledger {
   bool ConnectedEnough() const;  // false: policy block refuses writes
 
   // ---- As secondary. All wait for the writer thread.
+  // Nothing comes of it when a newer epoch was granted: see HoldAppends.
   void Follow(const Epoch& epoch, uint64_t epoch_first_seq);
   void Unfollow();
   // Durable on return, as far as there is no refusal.
   ForeignOutcome AppendForeign(const ForeignBatch& batch);
   void CommitForeign(uint64_t committed_seq);
   absl::Status CutAfter(uint64_t seq);
-  // Unfollow, and what the log was at that moment: from then on nothing of an older epoch comes in.
-  HeldLog HoldAppends();
+  // Unfollow, and what the log was at that moment: from then on nothing of an epoch older than
+  // `granted` comes in, also when somebody was about to follow it.
+  HeldLog HoldAppends(const Epoch& granted);
   // Replaces everything. `next` gives the rows until nullopt; the old state is served meanwhile.
   // DATA_LOSS, and nothing changed, when the rows do not give the state digest.
   absl::Status ReplaceBySnapshot(
@@ -244,6 +248,7 @@ class Ledger {
   std::unique_ptr<vault::PendingState> pending_;
   std::deque<Answer> answers_;
   Setting setting_;
+  Epoch held_for_;  // no older epoch is followed
 
   EntryRing ring_;
 

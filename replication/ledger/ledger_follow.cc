@@ -18,6 +18,7 @@ absl::Status Stopping() { return absl::UnavailableError("the ledger stops"); }
 
 void Ledger::Follow(const Epoch& epoch, uint64_t epoch_first_seq) {
   RunOnWriter([&] {
+    if (epoch.number < held_for_.number) return;
     MutexLock lock(mu_);
     track_->Follow(epoch, epoch_first_seq);
   });
@@ -36,9 +37,10 @@ HeldLog Ledger::Held() const {
   return held;
 }
 
-HeldLog Ledger::HoldAppends() {
+HeldLog Ledger::HoldAppends(const Epoch& granted) {
   HeldLog held;
   RunOnWriter([&] {
+    if (granted.number > held_for_.number) held_for_ = granted;
     {
       MutexLock lock(mu_);
       track_->Unfollow();
@@ -183,29 +185,35 @@ absl::Status Ledger::ReplaceNow(
     MutexLock lock(mu_);
     HOLDFAST_RETURN_IF_ERROR(failure_);
   }
+  // What was shown is given up for a newer epoch only: a diverged node. Shown never goes back.
+  const Position to{.epoch = point.last_epoch.number, .seq = point.seq};
+  if (const Position shown = progress().shown; to < shown) {
+    return absl::DataLossError(
+        fmt::format("a snapshot at {}, but this node has shown {}", ToText(to), ToText(shown)));
+  }
   auto fresh = std::make_unique<vault::State>();
   StateDigest digest;
   const auto checked = [&]() -> absl::StatusOr<std::optional<v1::Row>> {
     HOLDFAST_ASSIGN_OR_RETURN(std::optional<v1::Row> row, next());
     if (!row) {
-      if (digest.value() == point.state_digest) return row;
-      return absl::DataLossError("the rows of the snapshot do not give its state digest");
+      if (digest.value() != point.state_digest) {
+        return absl::DataLossError("the rows of the snapshot do not give its state digest");
+      }
+      for (const v1::DataKeyRow* key : AllDataKeys(*fresh)) {
+        HOLDFAST_RETURN_IF_ERROR(keys_.Load(*key));
+      }
+      return row;
     }
     HOLDFAST_RETURN_IF_ERROR(vault::CheckRow(*row));
     digest.Add(MacOfRow(keys_, vault::KeyOf(*row).table(), vault::InnerOf(*row)));
     HOLDFAST_RETURN_IF_ERROR(fresh->Put(*row));
     return row;
   };
-  const storage::Applied applied{.position = {point.last_epoch.number, point.seq},
-                                 .digest = point.digest,
-                                 .state_digest = point.state_digest};
-  // The history first: it is longer than the log for a moment, which a start mends.
-  HOLDFAST_RETURN_IF_ERROR(store_.ReplaceBySnapshot(checked, applied, point.last_epoch));
-  if (const absl::Status status = store_.PutFact(kHistoryFact, EncodeHistory(point.history));
-      !status.ok()) {
-    CloseWith(status);
-    return status;
-  }
+  const storage::Applied applied{
+      .position = to, .digest = point.digest, .state_digest = point.state_digest};
+  // The history in the same transaction: one that is not the log's is refused at the next start.
+  HOLDFAST_RETURN_IF_ERROR(store_.ReplaceBySnapshot(
+      checked, applied, point.last_epoch, {{kHistoryFact, EncodeHistory(point.history)}}));
   return SwapIn(std::move(fresh), point);
 }
 
@@ -214,9 +222,6 @@ absl::Status Ledger::SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotP
   if (const absl::Status status = committed_file_.Save({at.epoch.number, at.seq}); !status.ok()) {
     CloseWith(status);
     return status;
-  }
-  for (const v1::DataKeyRow* key : AllDataKeys(*fresh)) {
-    HOLDFAST_RETURN_IF_ERROR(keys_.Load(*key));
   }
   {
     WriterLock lock(state_mu_);

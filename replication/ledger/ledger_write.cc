@@ -112,6 +112,14 @@ absl::Status Ledger::MayWrite(const Setting& setting) const {
   if (rule_ == nullptr) {
     return vault::Refuse(vault::Refusal::kNotPrimary, "this node is not primary");
   }
+  // Enough secondaries, and yet they confirm nothing; or a policy that does not ask for them.
+  const uint64_t pending = window_.head_seq() - track_->committed_seq();
+  if (pending >= options_.pending_writes_max) {
+    return vault::Refuse(
+        vault::Refusal::kOverloaded,
+        fmt::format("{} writes wait for secondaries to confirm them; nothing was written",
+                    pending));
+  }
   if (setting.block && !rule_->ConnectedEnough(setting.level_k)) {
     return vault::Refuse(vault::Refusal::kNotEnoughSecondaries,
                          fmt::format("{} of {} secondaries are connected; nothing was written",

@@ -45,10 +45,16 @@ absl::Status Ledger::Load() {
   HOLDFAST_RETURN_IF_ERROR(LoadRows(loaded));
   HOLDFAST_ASSIGN_OR_RETURN(const std::optional<std::string> fact, store_.GetFact(kHistoryFact));
   HOLDFAST_ASSIGN_OR_RETURN(std::vector<EpochStart> history, DecodeHistory(fact.value_or("")));
-  // A cut or a snapshot may have been interrupted before the history followed.
+  // A cut may have been interrupted before the history followed: it follows now, for once the log
+  // has grown again nothing shows that it is too long.
+  const size_t told = history.size();
   history = HistoryUpTo(history, loaded.last.seq);
-  const uint64_t committed_seq =
-      std::max(committed_file_.committed().seq, loaded.applied.position.seq);
+  if (history.size() != told) {
+    HOLDFAST_RETURN_IF_ERROR(store_.PutFact(kHistoryFact, EncodeHistory(history)));
+  }
+  // As pairs: a snapshot of a newer epoch may lie at a lower seq than what a diverged node had
+  // shown.
+  const uint64_t committed_seq = std::max(committed_file_.committed(), loaded.applied.position).seq;
   if (committed_seq > loaded.last.seq) {
     return absl::DataLossError(fmt::format(
         "the log ends at {}, but this node has shown everything up to {}: records are missing; "

@@ -68,8 +68,8 @@ absl::StatusOr<v1::GrantResponse> Node::Grant(const PeerIdentity& peer,
   if (stop_ || !started_) return absl::UnavailableError("the node starts or stops");
   facts.primary = role_.publishing() || role_.role() == Role::kClaiming;
   HOLDFAST_ASSIGN_OR_RETURN(const GrantAnswer answer,
-                            book_->Decide(ask, std::move(facts), [this](VoterFacts& held_facts) {
-                              const HeldLog held = deps_.ledger.HoldAppends();
+                            book_->Decide(ask, std::move(facts), [&](VoterFacts& held_facts) {
+                              const HeldLog held = deps_.ledger.HoldAppends(ask.epoch);
                               held_facts.last = held.last;
                               held_facts.setting_k = held.setting_k;
                               held_facts.pending_k = held.pending_k;
@@ -121,6 +121,7 @@ absl::Status Node::Follow(const PeerIdentity& peer, FollowerConnection& connecti
                    peer, connection);
   {
     MutexLock lock(streams_mu_);
+    if (ending_streams_) return absl::UnavailableError("this node ends its streams");
     streams_.insert(&loop);
   }
   const absl::Status status = loop.Run();

@@ -158,7 +158,7 @@ absl::Status MemoryStore::TrimUpTo(uint64_t seq) {
 
 absl::Status MemoryStore::ReplaceBySnapshot(
     const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,
-    const Epoch& last_epoch) {
+    const Epoch& last_epoch, const Facts& facts) {
   HOLDFAST_RETURN_IF_ERROR(failure());
   HOLDFAST_ASSIGN_OR_RETURN(const LogBounds bounds, LogBounds::OfSnapshot(applied, last_epoch));
   std::map<MemoryDisk::RowId, v1::Row> rows;
@@ -171,10 +171,11 @@ absl::Status MemoryStore::ReplaceBySnapshot(
     }
   }
   MutexLock lock(disk_->mu_);
-  return Commit([bounds, rows = std::move(rows)](MemoryDisk::Contents& to) {
+  return Commit([bounds, rows = std::move(rows), facts](MemoryDisk::Contents& to) {
     to.rows = rows;
     to.log.clear();
     to.bounds = bounds;
+    for (const auto& [name, value] : facts) to.facts[name] = value;
   });
 }
 

@@ -59,7 +59,7 @@ class MemoryStore : public Store {
   absl::Status TrimUpTo(uint64_t seq) override;
   absl::Status ReplaceBySnapshot(
       const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,
-      const Epoch& last_epoch) override;
+      const Epoch& last_epoch, const Facts& facts) override;
   absl::Status PutFact(const std::string& name, const std::string& value) override;
   absl::StatusOr<std::optional<std::string>> GetFact(const std::string& name) override;
   absl::Status failure() const override;

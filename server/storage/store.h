@@ -33,11 +33,13 @@ struct LogPoint {
   bool operator==(const LogPoint&) const = default;
 };
 
+using Facts = std::vector<std::pair<std::string, std::string>>;  // name and value
+
 struct AppendBatch {
   absl::Span<const EntryPtr> entries = {};           // follow the last one without a gap
   absl::Span<const v1::RowChange* const> rows = {};  // of records now committed, in order
   std::optional<Applied> applied = {};  // where `rows` bring the tables; needed with rows
-  std::vector<std::pair<std::string, std::string>> facts = {};
+  Facts facts = {};
 };
 
 struct LoadResult {
@@ -87,11 +89,12 @@ class Store {
   virtual absl::Status TrimUpTo(uint64_t seq) = 0;
 
   // Replaces all rows by those that `next` gives until nullopt, and the log by an empty one that
-  // goes on behind `applied`, whose epoch is `last_epoch`. All or nothing: an error of `next` is
-  // returned and changes nothing. May go back: whether it may is the caller's rule.
+  // goes on behind `applied`, whose epoch is `last_epoch`, and puts `facts`. All or nothing: an
+  // error of `next` is returned and changes nothing. May go back: whether it may is the caller's
+  // rule.
   virtual absl::Status ReplaceBySnapshot(
       const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,
-      const Epoch& last_epoch) = 0;
+      const Epoch& last_epoch, const Facts& facts) = 0;
 
   // Durable on return.
   virtual absl::Status PutFact(const std::string& name, const std::string& value) = 0;

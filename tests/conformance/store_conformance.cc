@@ -78,7 +78,7 @@ absl::Status StoreConformanceTest::Replace(const std::vector<v1::Row>& rows, con
         if (i == rows.size()) return std::optional<v1::Row>();
         return std::optional<v1::Row>(rows[i++]);
       },
-      applied, epoch);
+      applied, epoch, {{"with_snapshot", "kept"}});
 }
 
 // --- A new store -------------------------------------------------------------------------------
@@ -431,6 +431,7 @@ TEST_P(StoreConformanceTest, ASnapshotReplacesRowsAndLogAndKeepsFacts) {
     ASSERT_THAT(rows, SizeIs(2));
     EXPECT_EQ(rows.begin()->second, AccountRow(8, "new").SerializeAsString());
     EXPECT_EQ(*store_->GetFact("node_id"), "n2");
+    EXPECT_EQ(*store_->GetFact("with_snapshot"), "kept");
     Reopen();
   }
   EXPECT_EQ(AppendEntries(100, 100, true, 4).code(), StatusCode::kInvalidArgument);
@@ -445,13 +446,14 @@ TEST_P(StoreConformanceTest, ASnapshotThatBreaksOffChangesNothing) {
         if (++given > 3) return absl::UnavailableError("the sender went away");
         return std::optional<v1::Row>(AccountRow(given, "new"));
       },
-      AppliedAt(EntryAt(9)), EntryAt(9)->epoch);
+      AppliedAt(EntryAt(9)), EntryAt(9)->epoch, {{"with_snapshot", "kept"}});
   EXPECT_EQ(status.code(), StatusCode::kUnavailable);
   for (int round = 0; round < 2; ++round) {
     EXPECT_EQ(Load().applied, AppliedAt(EntryAt(1)));
     ASSERT_THAT(Rows(), SizeIs(1));
     EXPECT_EQ(Rows().begin()->second, AccountRow(1, "old").SerializeAsString());
     EXPECT_THAT(Seqs(1), ElementsAre(1));
+    EXPECT_EQ(*store_->GetFact("with_snapshot"), std::nullopt);
     Reopen();
   }
   EXPECT_TRUE(AppendEntries(2, 2).ok()) << "an unfinished snapshot must not close the store";

@@ -188,7 +188,7 @@ absl::Status SqliteStore::TrimUpTo(uint64_t seq) {
 
 absl::Status SqliteStore::ReplaceBySnapshot(
     const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,
-    const Epoch& last_epoch) {
+    const Epoch& last_epoch, const Facts& facts) {
   HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, LogBounds::OfSnapshot(applied, last_epoch));
   MutexLock lock(writer_mu_);
   Connection& writer = *writer_;
@@ -200,6 +200,9 @@ absl::Status SqliteStore::ReplaceBySnapshot(
       if (!row.has_value()) break;
       HOLDFAST_RETURN_IF_ERROR(CheckRow(*row));
       HOLDFAST_RETURN_IF_ERROR(InsertRow(writer, *row));
+    }
+    for (const auto& [name, value] : facts) {
+      HOLDFAST_RETURN_IF_ERROR(WriteFact(writer, name, value));
     }
     return WriteBounds(writer, after);
   }));

@@ -32,14 +32,16 @@ class TestNode {
     EXPECT_EQ(system(command.c_str()), 0);
   }
 
-  absl::Status Open(std::chrono::milliseconds commit_wait_max = std::chrono::milliseconds(100)) {
+  absl::Status Open(std::chrono::milliseconds commit_wait_max = std::chrono::milliseconds(100),
+                    size_t pending_writes_max = kPendingRecordsMax) {
     keys_ = std::make_unique<crypto::KeyRing>(root_->Clone(), "test");
     auto store = storage::MemoryStore::Open(disk_);
     if (!store.ok()) return store.status();
     store_ = *std::move(store);
     auto ledger = Ledger::Open({.node_id = name_,
                                 .committed_path = folder_ + "/committed",
-                                .commit_wait_max = commit_wait_max},
+                                .commit_wait_max = commit_wait_max,
+                                .pending_writes_max = pending_writes_max},
                                *store_, *keys_, clock_);
     if (!ledger.ok()) return ledger.status();
     ledger_ = *std::move(ledger);
@@ -112,6 +114,7 @@ class TestNode {
   storage::Store& store() { return *store_; }
   const Clock& clock() const { return clock_; }
   storage::MemoryDisk& disk() { return *disk_; }
+  const std::shared_ptr<storage::MemoryDisk>& shared_disk() const { return disk_; }
   crypto::KeyRing& keys() { return *keys_; }
   const std::string& folder() const { return folder_; }
 

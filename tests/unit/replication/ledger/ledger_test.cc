@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "replication/core/history.h"
+#include "replication/ledger/history_fact.h"
 #include "server/crypto/record_chain.h"
 #include "server/vault/refusal.h"
 #include "tests/unit/replication/ledger/ledger_fixture.h"
@@ -160,6 +161,20 @@ TEST_F(LedgerTest, ShownStaysShownWhenTheRowsWereNotStoredYet) {
   EXPECT_TRUE(node_.Knows("alice"));
 }
 
+TEST_F(LedgerTest, WhatNobodyConfirmsDoesNotPileUpWithoutEnd) {
+  node_.Crash();
+  ASSERT_TRUE(node_.Open(std::chrono::milliseconds(1), /*pending_writes_max=*/4).ok());
+  ASSERT_TRUE(node_.ledger().StartEpoch(EpochOf(2)).ok());
+  AddMember("b");
+  vault::SetSettings degrade = Durable(1);
+  degrade.policy = v1::POLICY_DEGRADE;
+  ASSERT_TRUE(node_.Write(degrade).ok());
+  for (int i = 0; i < 4; ++i) (void)node_.AddUser("u" + std::to_string(i));
+  const uint64_t head = node_.ledger().progress().head_seq;
+  EXPECT_EQ(vault::RefusalOf(node_.AddUser("one-too-many").status()), vault::Refusal::kOverloaded);
+  EXPECT_EQ(node_.ledger().progress().head_seq, head);
+}
+
 // ---- The other side: what a secondary does with the same entries.
 
 class FollowingTest : public LedgerTest {
@@ -217,9 +232,32 @@ TEST_F(FollowingTest, AGapAndAnOldEpochChangeNothing) {
   ASSERT_TRUE(node_.AddUser("alice").ok());
   EXPECT_EQ(Send(2, 0).refusal, BatchRefusal::kGap);
   EXPECT_EQ(follower_.ledger().progress().head_seq, 0U);
-  follower_.ledger().HoldAppends();
+  follower_.ledger().HoldAppends(EpochOf(2, "c"));
+  EXPECT_TRUE(Send(1, 0).refusal.has_value());
+  // Somebody was about to follow the old primary when the newer epoch was granted.
+  follower_.ledger().Follow(EpochOf(1), 1);
   EXPECT_TRUE(Send(1, 0).refusal.has_value());
   EXPECT_EQ(follower_.ledger().progress().head_seq, 0U);
+}
+
+TEST_F(FollowingTest, ACutBeforeACrashLeavesNoEpochBehind) {
+  const uint64_t shown = node_.ledger().progress().head_seq;
+  Send(1, shown);
+  std::vector<EpochStart> history = follower_.ledger().Shape().history;
+  history.push_back({.epoch = EpochOf(2, "c"), .first_seq = shown + 1, .digest = Digest{7}});
+  follower_.Crash();  // after the log was cut, before the history followed
+  {
+    auto store = storage::MemoryStore::Open(follower_.shared_disk());
+    ASSERT_TRUE((*store)->PutFact(kHistoryFact, EncodeHistory(history)).ok());
+  }
+  ASSERT_TRUE(follower_.Open().ok());
+  ASSERT_TRUE(node_.AddUser("alice").ok());
+  follower_.ledger().Follow(EpochOf(1), 1);
+  Send(shown + 1, shown + 1);  // the log grows past where that epoch had begun
+  follower_.Crash();
+  const absl::Status opened = follower_.Open();
+  ASSERT_TRUE(opened.ok()) << opened;
+  EXPECT_TRUE(follower_.Knows("alice"));
 }
 
 TEST_F(FollowingTest, AForgedEntryIsNotTaken) {
@@ -288,6 +326,12 @@ TEST_F(FollowingTest, ASnapshotReplacesEverythingOrNothing) {
   ASSERT_TRUE(follower_.ledger().ReplaceBySnapshot(*point, give(rows)).ok());
   EXPECT_TRUE(follower_.Knows("alice"));
 
+  // An older one is refused: shown never goes back.
+  SnapshotPoint older = *point;
+  --older.seq;
+  EXPECT_TRUE(absl::IsDataLoss(follower_.ledger().ReplaceBySnapshot(older, give(rows))));
+  EXPECT_EQ(follower_.ledger().progress().committed_seq, point->seq);
+
   // And the log goes on behind it, also over a restart.
   ASSERT_TRUE(node_.AddUser("bob").ok());
   follower_.Crash();
@@ -298,6 +342,36 @@ TEST_F(FollowingTest, ASnapshotReplacesEverythingOrNothing) {
   EXPECT_FALSE(outcome.refusal.has_value()) << outcome.detail;
   EXPECT_TRUE(follower_.Knows("bob"));
   EXPECT_EQ(follower_.StateDigestNow(), node_.StateDigestNow());
+}
+
+TEST_F(FollowingTest, ADivergedNodeTakesASnapshotOfANewerEpochAlsoAtALowerSeq) {
+  ASSERT_TRUE(node_.AddUser("alice").ok());
+  ASSERT_TRUE(node_.AddUser("bob").ok());
+  const uint64_t head = node_.ledger().progress().head_seq;
+  Send(1, head);
+  ASSERT_TRUE(follower_.Knows("bob"));
+
+  std::vector<v1::Row> rows;
+  auto point = node_.ledger().CopyRows([&](const v1::Row& row) {
+    rows.push_back(row);
+    return absl::OkStatus();
+  });
+  point->last_epoch = EpochOf(2, "c");  // as if another primary had gone on from before bob
+  point->seq = head - 1;
+  point->history.push_back({.epoch = EpochOf(2, "c"), .first_seq = head - 1, .digest = Digest{7}});
+  const absl::Status replaced = follower_.ledger().ReplaceBySnapshot(
+      *point, [&rows, at = size_t{0}]() mutable -> absl::StatusOr<std::optional<v1::Row>> {
+        if (at == rows.size()) return std::optional<v1::Row>();
+        return std::optional<v1::Row>(rows[at++]);
+      });
+  ASSERT_TRUE(replaced.ok()) << replaced;
+  for (int starts = 0; starts < 2; ++starts) {
+    EXPECT_EQ(follower_.ledger().progress().shown, (Position{.epoch = 2, .seq = head - 1}));
+    EXPECT_EQ(follower_.ledger().Shape().history, point->history);
+    follower_.Crash();
+    const absl::Status opened = follower_.Open();
+    ASSERT_TRUE(opened.ok()) << opened;
+  }
 }
 
 }  // namespace
