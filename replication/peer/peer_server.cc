@@ -18,6 +18,9 @@ namespace {
 constexpr int kMessageBytesMax = 1024 * 1024;  // followers send small frames only
 constexpr int kStreamsPerConnectionMax = 16;
 constexpr int kPingEveryMinMs = 10'000;
+// A follower that stopped dead leaves its connection open, and a write to it waiting for room.
+constexpr int kPingEveryMs = 5'000;
+constexpr int kPingTimeoutMs = 5'000;
 
 // Of a handshake that fails nobody else hears: it never becomes a call.
 void ToOurLog(gpr_log_func_args* line) {
@@ -118,6 +121,8 @@ class GrpcPeerServer : public PeerServer {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                                kPingEveryMinMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingEveryMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
     builder.SetMaxReceiveMessageSize(kMessageBytesMax);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
