@@ -8,7 +8,6 @@
 #include "server/app/rest_front.h"
 #include "server/base/status_macros.h"
 #include "server/observe/log.h"
-#include "server/setup/config_file.h"
 #include "server/setup/node_folder.h"
 
 namespace holdfast::app {
@@ -35,7 +34,6 @@ absl::Status InStore(const absl::Status& status, const std::string& data) {
 Daemon::~Daemon() { Stop(); }
 
 absl::Status Daemon::Start() {
-  HOLDFAST_RETURN_IF_ERROR(setup::CheckSupported(config_));
   HOLDFAST_ASSIGN_OR_RETURN(identity_, setup::LoadIdentity(config_, clock_.Wall()));
   keys_ = std::make_unique<crypto::KeyRing>(identity_.root_key.Clone(), identity_.cluster_id);
   HOLDFAST_RETURN_IF_ERROR(OpenStores());

@@ -9,6 +9,7 @@
 #include "server/app/daemon.h"
 #include "server/crypto/process_hardening.h"
 #include "server/observe/log.h"
+#include "server/setup/config_file.h"
 
 namespace holdfast::app {
 namespace {
@@ -59,12 +60,19 @@ int Main(int argc, char** argv) {
   cli.footer(
       "Signals: SIGTERM and SIGINT end it once what is under way has ended.\n"
       "Exit codes: 0 ended by a signal; 1 did not start; 78 the configuration is wrong.");
-  CLI11_PARSE(cli, argc, argv);
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return cli.exit(error) == 0 ? 0 : kExitFailed;  // the library's own codes mean nothing here
+  }
 
   const absl::StatusOr<crypto::Hardening> hardening = crypto::HardenProcess();
   if (!hardening.ok()) return Fail(hardening.status(), kExitFailed);
   absl::StatusOr<setup::Config> config = setup::LoadConfig(config_path);
   if (!config.ok()) return Fail(config.status(), kExitConfiguration);
+  if (const absl::Status supported = setup::CheckSupported(*config); !supported.ok()) {
+    return Fail(supported, kExitConfiguration);
+  }
   if (check) {
     fmt::print("{}: right\n", config_path);
     return 0;
