@@ -2,11 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <utility>
 
 #include "server/vault/refusal.h"
 
 namespace holdfast::replication {
+namespace {
+
+std::string WhereThePrimaryIs(const NodeView& view) {
+  if (view.primary_rest_url.empty()) return "primary: unknown";
+  if (view.primary_up) return "primary: " + view.primary_rest_url;
+  return fmt::format("the last known primary, {}, does not answer", view.primary_rest_url);
+}
+
+}  // namespace
 
 void Gate::Set(NodeView view) {
   WriterLock lock(mu_);
@@ -26,10 +36,9 @@ absl::Status Gate::Admit(OperationClass op_class) const {
                          fmt::format("this node cannot answer: {}", view_.why_not));
   }
   if (op_class == OperationClass::kPrimaryOnly && !view_.primary) {
-    return vault::Refuse(
-        vault::Refusal::kNotPrimary,
-        fmt::format("write operations are not permitted on a secondary; primary: {}",
-                    view_.primary_rest_url.empty() ? "unknown" : view_.primary_rest_url));
+    return vault::Refuse(vault::Refusal::kNotPrimary,
+                         fmt::format("write operations are not permitted on a secondary; {}",
+                                     WhereThePrimaryIs(view_)));
   }
   return absl::OkStatus();
 }

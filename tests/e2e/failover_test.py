@@ -91,6 +91,7 @@ class FailoverTest(ClusterTest):
         self.assertEqual(headers['x-holdfast-primary'], 'unknown')
         self.assertNotIn('location', headers)
         self.assertIsNone(answer['error']['primary'])
+        self.assertIn('does not answer', answer['error']['message'])
         self.assert_pam360_refuses()
         self.assert_ssh_refuses(r'^ERROR: READONLY primary=unknown epoch=[1-9]\d*: ')
         self.cluster.start(1)
