@@ -135,8 +135,6 @@ void Node::Tick(const std::vector<Epoch>& seen) {
   for (const Epoch& epoch : seen) OnEpochSeen(epoch, false);
   if (!progress.failure.ok() && !log_failed_) {
     log_failed_ = true;
-    LogError("the log has failed, this node takes no writes until it is started again: {}",
-             holdfast::ToText(progress.failure));
     CarryOut(role_.OnLogFailed());
   }
   if (progress.epoch_start_committed) CarryOut(role_.OnEpochStartCommitted());

@@ -94,8 +94,8 @@ class FsyncTest(ClusterTest):
     def assert_says(self, file):
         text = f'{file}: closed for writing after a failed write'
         line = wait_for('a line in the log', lambda: next(
-            (li for li in self.cluster.log(1).splitlines() if ' error the log has failed' in li), None))
-        self.assertIn('this node takes no writes until it is started again', line)
+            (li for li in self.cluster.log(1).splitlines() if ' error the change log is closed' in li), None))
+        self.assertIn('until this node is started again; reads go on: ', line)
         self.assertIn(text, line)
         code, status, check = self.check(1, '/readyz', 'log')
         self.assertEqual((code, status, check['ok']), (200, 'degraded', False))

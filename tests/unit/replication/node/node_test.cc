@@ -21,8 +21,8 @@ class NodeTest : public ::testing::Test {
     const absl::Status founded = a_.Found({b_.Row()});
     ASSERT_TRUE(founded.ok()) << founded;
     a_.Crash();
-    StartA();
-    StartB();
+    ASSERT_NO_FATAL_FAILURE(StartA());
+    ASSERT_NO_FATAL_FAILURE(StartB());
     ASSERT_TRUE(Eventually([&] { return a_.Serves() && Same(); }));
   }
   void StartA(uint64_t log_records = 1'000'000) {
