@@ -158,6 +158,16 @@ TEST_F(NodeTest, WhoIsNoMemberIsNotAnswered) {
   EXPECT_THAT(std::string(other.status().message()), HasSubstr("not the one that it joined with"));
 }
 
+TEST_F(NodeTest, ReportsAreAnsweredToTheEndAndAfterIt) {
+  a_.node().Stop();
+  b_.node().Stop();
+  EXPECT_EQ(a_.node().Me().node_id(), "a");
+  EXPECT_EQ(b_.node().Me().node_id(), "b");
+  EXPECT_EQ(b_.node().Reports().size(), 2U);
+  EXPECT_FALSE(b_.node().Link().live);
+  EXPECT_FALSE(a_.Serves());
+}
+
 TEST_F(NodeTest, AFollowerThatNeverSaysHelloDoesNotHoldUpTheEnd) {
   b_.Crash();
   const auto silent = PeerClient::Make(a_.Address(), "a", b_.tls())->Follow();
