@@ -75,15 +75,18 @@ class Cluster:
     def __init__(self, nodes=2, sync=None, environment=None, demo=False):
         self._folder = tempfile.mkdtemp(prefix='holdfast-e2e-')
         self.dir = pathlib.Path(self._folder) / "it's a cluster"
-        self._ports, self.base = reserve_ports(nodes)
         self.nodes = nodes
         self.secrets = {}  # name -> what must be found nowhere afterwards
-        words = ['--nodes', nodes, '--port-base', self.base, '--no-install', '--no-build']
-        if not demo:
-            words += ['--no-demo']
+        words = [] if demo else ['--no-demo']
         if sync:
             words += ['--sync', sync]
-        made = self.quickstart(*words, environment=environment, timeout=300)
+        for _ in range(3):  # A port that was free can be somebody's by now.
+            self._ports, self.base = reserve_ports(nodes)
+            made = self.quickstart('--nodes', nodes, '--port-base', self.base, '--no-install', '--no-build', *words,
+                                   environment=environment, timeout=300)
+            if b'free the ports' not in made.stderr:
+                break
+            self._ports.close()
         if made.returncode != 0:
             text = made.stdout.decode() + made.stderr.decode() + self.logs()
             self.close()
@@ -328,13 +331,11 @@ class ClusterTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.cluster = Cluster(cls.nodes, cls.sync, demo=cls.demo)
+        cls.addClassCleanup(cls.cluster.close)  # Also when the rest of a setUpClass fails.
 
     @classmethod
     def tearDownClass(cls):
-        try:
-            leaked = cls.cluster.leaked()
-        finally:
-            cls.cluster.close()
+        leaked = cls.cluster.leaked()
         if leaked:
             raise AssertionError('secrets lie about:\n' + '\n'.join(map(str, leaked)))
 

@@ -58,6 +58,7 @@ class JoinFaultsTest(ClusterTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.other = Cluster(nodes=1)
+        cls.addClassCleanup(cls.other.close)
         cls.ports, cls.base = reserve_ports(nodes=1)
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix='holdfast-join-'))
         cls.short = cls.invite(cls.cluster, 'short', minutes=1)
@@ -67,7 +68,6 @@ class JoinFaultsTest(ClusterTest):
     def tearDownClass(cls):
         cls.ports.close()
         shutil.rmtree(cls.folder, ignore_errors=True)
-        cls.other.close()
         super().tearDownClass()
 
     @staticmethod
