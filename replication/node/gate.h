@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/base/operation_class.h"
 #include "server/base/position.h"
@@ -18,6 +19,7 @@ struct NodeView {
   bool primary = false;               // the gate for writes is open
   Epoch epoch;                        // served in, or followed, or the last one known
   std::optional<double> age_seconds;  // 0 on the primary; nullopt: unknown
+  MonoTime age_at{};                  // age_seconds was so then, and has grown since
   bool primary_up = false;            // a primary is known, and its link is alive
   std::string primary_rest_url;       // empty: unknown
   std::string primary_ssh_address;

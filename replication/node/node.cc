@@ -274,8 +274,9 @@ std::vector<FollowerView> Node::Followers() const {
 }
 
 NodeView Node::ViewNow() const {
+  const MonoTime now = deps_.clock.Mono();
   const LinkView link = follow_->View();
-  NodeView view{.node_id = deps_.identity.node_id};
+  NodeView view{.node_id = deps_.identity.node_id, .age_at = now};
   {
     MutexLock lock(mu_);
     view.primary = role_.gate_open() && !stop_;
@@ -298,6 +299,11 @@ NodeView Node::ViewNow() const {
   return view;
 }
 
-void Node::UpdateView() { deps_.gate.Set(ViewNow()); }
+void Node::UpdateView() {
+  NodeView view = ViewNow();
+  MutexLock lock(mu_);  // A step down that came since then has closed the gate: it stays closed.
+  view.primary = view.primary && role_.gate_open() && !stop_;
+  deps_.gate.Set(std::move(view));
+}
 
 }  // namespace holdfast::replication

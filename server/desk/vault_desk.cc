@@ -16,9 +16,12 @@ using std::chrono::milliseconds;
 constexpr milliseconds kSweepWaits{20};   // how exactly a wait ends
 constexpr milliseconds kSweepIdle{1000};  // counted refusals
 
-std::optional<milliseconds> AgeOf(const replication::NodeView& view) {
+// The view is set now and then, and later than that when a disk is slow: the age goes on meanwhile.
+std::optional<milliseconds> AgeOf(const replication::NodeView& view, MonoTime now) {
   if (!view.age_seconds.has_value()) return std::nullopt;
-  return milliseconds(static_cast<int64_t>(*view.age_seconds * 1000));
+  const milliseconds then(static_cast<int64_t>(*view.age_seconds * 1000));
+  if (view.primary || now < view.age_at) return then;
+  return then + std::chrono::duration_cast<milliseconds>(now - view.age_at);
 }
 
 }  // namespace
@@ -49,7 +52,7 @@ VaultDesk::~VaultDesk() {
 NodeFacts VaultDesk::Facts() const {
   replication::NodeView view = parts_.gate.view();
   NodeFacts facts;
-  facts.age = AgeOf(view);
+  facts.age = AgeOf(view, parts_.clock.Mono());
   facts.node_id = std::move(view.node_id);
   facts.primary = view.primary;
   facts.epoch = std::move(view.epoch);
@@ -69,7 +72,7 @@ std::vector<v1::NodeReport> VaultDesk::Reports() const {
 }
 
 Served VaultDesk::ServedAt(const Position& shown) const {
-  const std::optional<milliseconds> age = AgeOf(parts_.gate.view());
+  const std::optional<milliseconds> age = AgeOf(parts_.gate.view(), parts_.clock.Mono());
   return {.position = shown, .age_ms = age.has_value() ? age->count() : -1};
 }
 
@@ -77,7 +80,7 @@ Served VaultDesk::ServedAt(const Position& shown) const {
 
 absl::Status VaultDesk::CheckAge(const ReadDemand& demand) const {
   if (!demand.age_max.has_value()) return absl::OkStatus();
-  const std::optional<milliseconds> age = AgeOf(parts_.gate.view());
+  const std::optional<milliseconds> age = AgeOf(parts_.gate.view(), parts_.clock.Mono());
   if (age.has_value() && *age <= *demand.age_max) return absl::OkStatus();
   const std::string is = age.has_value() ? fmt::format("{} ms", age->count()) : "unknown";
   return vault::Refuse(vault::Refusal::kTooStale,

@@ -142,6 +142,7 @@ void VaultDeskFixture::SetView(bool primary) {
   view.primary = primary;
   view.epoch = {.number = 1, .node_id = "a"};
   view.age_seconds = primary ? 0.0 : 2.5;
+  view.age_at = clock_.Mono();
   view.primary_up = true;
   view.primary_ssh_address = "192.0.2.1:6622";
   view.can_read = true;

@@ -391,6 +391,9 @@ TEST_F(DemandTest, TheAgeIsBounded) {
   EXPECT_EQ(Name(Await({.age_max = milliseconds(2499)}).get()), "TOO_STALE");
   EXPECT_EQ(Name(Await({.position = ledger_->progress().shown, .age_max = milliseconds(1)}).get()),
             "TOO_STALE");
+  clock_.Advance(milliseconds(1000));  // and nobody has set the view anew
+  EXPECT_EQ(Name(Await({.age_max = milliseconds(3499)}).get()), "TOO_STALE");
+  EXPECT_TRUE(Await({.age_max = milliseconds(3500)}).get().ok());
   gate_.Set({.node_id = "a", .age_seconds = std::nullopt, .can_read = true});
   EXPECT_EQ(Name(Await({.age_max = milliseconds(99'999)}).get()), "TOO_STALE") << "unknown";
 }
