@@ -160,6 +160,7 @@ absl::Status Daemon::OpenRest() {
                                             .clock = clock_}));
   HOLDFAST_RETURN_IF_ERROR(rest->Start());
   rest_ = std::move(rest);
+  rest_open_ = true;
   return absl::OkStatus();
 }
 
@@ -178,8 +179,12 @@ void Daemon::Watch() {
 void Daemon::KeepFronts() {
   const bool can_read = gate_.view().can_read;
   if (can_read && rest_ == nullptr) {
-    if (const absl::Status status = OpenRest(); !status.ok()) LogError("REST: {}", ToText(status));
+    const absl::Status opened = OpenRest();
+    const std::string fault = opened.ok() ? "" : ToText(opened);
+    if (!opened.ok() && fault != rest_fault_) LogError("REST: {}; tried again", fault);
+    rest_fault_ = fault;
   } else if (!can_read && rest_ != nullptr) {
+    rest_open_ = false;
     rest_->Stop(kDrain);
     rest_.reset();
   }
@@ -209,8 +214,14 @@ http::HealthView Daemon::Health() const {
       {.name = "link",
        .ok = view.primary_up,
        .detail = view.primary_up ? "" : "no link to a primary; reads go on"}};
-  health.ready = health.ready && journal.ok();
-  if (!journal.ok()) health.why_not = "the audit journal cannot take records";
+  if (!rest_open_) {
+    health.ready = false;
+    if (health.why_not.empty()) health.why_not = "the REST port is not open";
+  }
+  if (!journal.ok()) {
+    health.ready = false;
+    health.why_not = "the audit journal cannot take records";
+  }
   health.degraded = !log.ok() || !journal.ok() || !enough || !view.primary_up;
   return health;
 }

@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_SERVER_APP_DAEMON_H_
 #define HOLDFAST_SERVER_APP_DAEMON_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -61,6 +62,8 @@ class Daemon {
   std::unique_ptr<desk::VaultDesk> desk_;
   std::unique_ptr<setup::JoinDesk> join_;
   std::unique_ptr<http::HttpServer> rest_;  // null while closed
+  std::atomic<bool> rest_open_ = false;     // the same, for health
+  std::string rest_fault_;                  // the watch's own: so that a fault is logged once
   std::unique_ptr<SshFront> ssh_;
   std::unique_ptr<http::HttpServer> health_;
 
