@@ -97,12 +97,12 @@ absl::StatusOr<LoadResult> MemoryStore::Load(const std::function<absl::Status(v1
 absl::Status MemoryStore::Append(const AppendBatch& batch) {
   MutexLock lock(disk_->mu_);
   if (!failure_.ok()) return failure_;
-  const MemoryDisk::Contents& contents = disk_->contents_;
-  const auto point_at = [log = &contents.log, first = contents.bounds.first_seq()](
+  const auto point_at = [log = &disk_->contents_.log, first = disk_->contents_.bounds.first_seq()](
                             uint64_t seq) -> absl::StatusOr<LogPoint> {
     return PointOf(*(*log)[seq - first]);
   };
-  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, contents.bounds.AfterAppend(batch, point_at));
+  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after,
+                            disk_->contents_.bounds.AfterAppend(batch, point_at));
   std::vector<EntryPtr> entries(batch.entries.begin(), batch.entries.end());
   std::vector<v1::RowChange> changes;
   for (const v1::RowChange* change : batch.rows) changes.push_back(*change);
