@@ -64,7 +64,8 @@ void AddNodeHeaders(const desk::NodeFacts& facts, Response& response) {
 }
 
 void AddPrimaryHeaders(const desk::NodeFacts& facts, Response& response) {
-  if (!facts.primary_rest_url.empty()) response.headers.Set(kPrimary, facts.primary_rest_url);
+  const bool known = facts.primary_up && !facts.primary_rest_url.empty();
+  response.headers.Set(kPrimary, known ? facts.primary_rest_url : "unknown");
   if (!facts.primary_up) response.headers.Set("Retry-After", "1");
 }
 

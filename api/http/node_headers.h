@@ -20,8 +20,8 @@ absl::StatusOr<desk::ReadDemand> ReadDemandOf(const Request& request);
 // X-Holdfast-Node, -Role, -Position and, when it is known, -Age-Ms. A position that the handler
 // has set, that of its own write, stays.
 void AddNodeHeaders(const desk::NodeFacts& facts, Response& response);
-// For refusals of the role: X-Holdfast-Primary (when it is known), and Retry-After when the primary
-// is not up.
+// For refusals of the role: X-Holdfast-Primary ("unknown" unless it is up), and Retry-After when
+// the primary is not up.
 void AddPrimaryHeaders(const desk::NodeFacts& facts, Response& response);
 // "<epoch>.<seq>" of a write, for the client to send back.
 void SetPosition(const Position& position, Response& response);

@@ -30,7 +30,9 @@ std::optional<http::Response> Refused(const desk::Desk& desk, const http::Route&
   const desk::NodeFacts facts = desk.Facts();
   http::AddNodeHeaders(facts, response);
   if (response.status == kMisdirected && !facts.primary_rest_url.empty()) {
-    response.headers.Set("Location", facts.primary_rest_url + request.target.path);
+    const std::string& query = request.target.raw_query;
+    response.headers.Set("Location", facts.primary_rest_url + request.target.path +
+                                         (query.empty() ? "" : "?" + query));
   }
   if (vault::RefusalOf(admitted) == vault::Refusal::kNotPrimary &&
       !response.headers.Has("X-Holdfast-Primary")) {
