@@ -75,8 +75,8 @@ void AddSettings(CLI::App& app, Context& context) {
                   "applied:K: also shown there")
       ->required()
       ->type_name("LEVEL[:K]");
-  set->add_option("--policy", words->policy, "when too few secondaries are there: block, degrade")
-      ->check(CLI::IsMember({"block", "degrade"}))
+  set->add_option("--policy", words->policy, "when too few secondaries are there: block")
+      ->check(CLI::IsMember({"block"}))
       ->capture_default_str()
       ->type_name("POLICY");
   OnRun(set, context,

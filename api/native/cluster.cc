@@ -136,6 +136,10 @@ IntentOr SetSettings(const Visit& visit) {
   command.level = MandatoryWord(fields, "level", LevelOf, LevelWords);
   command.k = static_cast<uint32_t>(fields.Number("k", 0, UINT32_MAX));
   command.policy = MandatoryWord(fields, "policy", PolicyOf, PolicyWords);
+  if (command.policy == v1::POLICY_DEGRADE) {
+    // The rows have it; nobody acknowledges alone yet, so every such write would hang and fail.
+    fields.Fail(InvalidInput("policy: degrade is not available yet, expected block"));
+  }
   HOLDFAST_RETURN_IF_ERROR(fields.Done());
   return Intent{.body = command};
 }

@@ -179,6 +179,10 @@ absl::StatusOr<vault::Planned> Ledger::PlanAndPush(const vault::Command& command
 // The newest `count` entries of the window: into track, ring and store.
 absl::Status Ledger::AppendPushed(size_t count) {
   std::vector<EntryPtr> entries;
+  for (uint64_t seq = window_.head_seq() - count + 1; seq <= window_.head_seq(); ++seq) {
+    entries.push_back(window_.at(seq).entry);
+    ring_.Push(entries.back());  // before the head moves: a stream reads what the head names
+  }
   std::vector<EpochStart> history;
   uint64_t commits = 0;
   {
@@ -189,12 +193,10 @@ absl::Status Ledger::AppendPushed(size_t count) {
       if (const v1::ClusterRow* row = ClusterRowIn(*item.record)) {
         rule_->OnSettingAppended({seq, KOf(*row)});
       }
-      entries.push_back(item.entry);
     }
     CommitRule then = *rule_;  // what a durable append will commit rides along with it
     commits = then.OnOwnDurable(window_.head_seq());
   }
-  for (const EntryPtr& entry : entries) ring_.Push(entry);
   Moved();
   HOLDFAST_RETURN_IF_ERROR(StoreAppend(entries, commits, history));
   MutexLock lock(mu_);

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -102,6 +104,22 @@ TEST_F(LedgerTest, CommandsOfOneBatchSeeEachOther) {
   int made = 0;
   for (auto& answer : answers) made += answer.get().ok() ? 1 : 0;
   EXPECT_EQ(made, 1);
+}
+
+TEST_F(LedgerTest, WhatProgressNamesCanBeReadAtOnce) {
+  std::atomic<bool> stop = false;
+  std::atomic<int> missing = 0;
+  std::thread stream([&] {  // as a follower's stream does
+    while (!stop) {
+      const uint64_t head = node_.ledger().progress().head_seq;
+      const auto entries = node_.ledger().ReadLog(head, 1, 1);
+      if (!entries.ok() || entries->empty()) ++missing;
+    }
+  });
+  for (int i = 0; i < 500; ++i) ASSERT_TRUE(node_.AddUser("user" + std::to_string(i)).ok());
+  stop = true;
+  stream.join();
+  EXPECT_EQ(missing, 0);
 }
 
 TEST_F(LedgerTest, AFailedCommitClosesItAndReadsGoOn) {
