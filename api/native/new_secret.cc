@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/crypto/strong_password.h"
+#include "server/desk/password_policy.h"
 
 namespace holdfast::native {
 
@@ -26,13 +27,12 @@ SecretBytes NewSecretIn(Fields& fields) {
 
 absl::Status CheckPolicy(std::string_view account_policy, std::string_view resource_policy,
                          const SecretBytes& secret) {
-  const std::string_view policy = account_policy.empty() ? resource_policy : account_policy;
-  if (policy != crypto::kStrongPolicy) return absl::OkStatus();
-  const std::string_view why = crypto::WhyNotStrong(secret);
-  if (why.empty()) return absl::OkStatus();
-  return vault::Refuse(
-      vault::Refusal::kPolicyViolation,
-      "secret: does not comply with the policy " + std::string(policy) + ": " + std::string(why));
+  const absl::Status checked =
+      desk::CheckPassword(account_policy.empty() ? resource_policy : account_policy, secret);
+  if (checked.ok()) return checked;
+  return vault::Refuse(vault::Refusal::kPolicyViolation,
+                       "secret: " + std::string(checked.message()) + ": " +
+                           std::string(crypto::WhyNotStrong(secret)));
 }
 
 }  // namespace holdfast::native

@@ -1,7 +1,7 @@
 #include "api/ssh/command_targets.h"
 
 #include "server/base/status_macros.h"
-#include "server/crypto/strong_password.h"
+#include "server/desk/password_policy.h"
 #include "server/vault/access.h"
 #include "server/vault/listing.h"
 #include "server/vault/refusal.h"
@@ -74,11 +74,9 @@ absl::StatusOr<ResourceTarget> FindResource(desk::Desk& desk, const desk::Caller
 }
 
 absl::Status CheckPolicy(const std::string& policy, const SecretBytes& password) {
-  if (policy != crypto::kStrongPolicy || crypto::WhyNotStrong(password).empty()) {
-    return absl::OkStatus();
-  }
-  return vault::Refuse(Refusal::kPolicyViolation,
-                       "Password does not comply with the policy " + policy + ".");
+  const absl::Status checked = desk::CheckPassword(policy, password);
+  if (checked.ok()) return checked;
+  return vault::Refuse(Refusal::kPolicyViolation, std::string(checked.message()) + ".");
 }
 
 }  // namespace holdfast::ssh

@@ -15,7 +15,6 @@ PROGRAMS = pathlib.Path(os.environ.get('HOLDFAST_QUICKSTART_BIN', CHECKOUT / 'bu
 QUICKSTART = 'deploy/quickstart'
 WITH_COMMANDS = ('README.md', 'docs/guarantees.md', 'docs/performance.md', 'docs/status.md', 'docs/reference/cli.md',
                  'docs/reference/configuration.md', 'docs/reference/health.md')
-COMING = {'docs/performance.md'}  # Pages that may be named before they are written.
 OPTION = re.compile(r'(?<![\w-])--[a-z][a-z-]*')
 NAME = re.compile(r'[a-z][a-z-]*')
 CODE = re.compile(r'`([^`\n]+)`')
@@ -141,7 +140,7 @@ class DocsTest(unittest.TestCase):
     def test_links_lead_to_files(self):
         for page in pages():
             for target in re.findall(r'\]\(([^)\s]+)\)', text_of(page)):
-                if not re.match(r'[a-z]+:|#', target) and target not in COMING:
+                if not re.match(r'[a-z]+:|#', target):
                     with self.subTest(page=str(page), link=target):
                         self.assertTrue((CHECKOUT / page.parent / target.split('#')[0]).exists())
 
