@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "holdfast/v1/local.pb.h"
 #include "replication/ledger/ledger.h"
+#include "replication/node/epoch_book.h"
 #include "server/base/encoding.h"
 #include "server/base/file.h"
 #include "server/base/limits.h"
@@ -80,14 +80,11 @@ absl::Status WriteKeys(const std::string& folder, const std::string& cluster_id,
                        made.node_key.key_pem.RevealText(Purpose::kWriteOnceToFile), 0600);
 }
 
-// The epoch is claimed on disk before it is used, as by every later start.
+// The epoch is claimed on disk before it is used, by the same book as at every later start.
 absl::Status ClaimEpoch(const Epoch& epoch, storage::Store& store) {
-  v1::EpochFacts facts;
-  for (v1::EpochId* id : {facts.mutable_granted(), facts.mutable_own()}) {
-    id->set_number(epoch.number);
-    id->set_node_id(epoch.node_id);
-  }
-  return store.PutFact("epochs", facts.SerializeAsString());
+  HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<replication::EpochBook> book,
+                            replication::EpochBook::Open(store, epoch.node_id));
+  return book->Claim(epoch, Epoch{});
 }
 
 absl::Status Commit(replication::Ledger& ledger, vault::Command command) {

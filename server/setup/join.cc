@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "api/client/client.h"
-#include "holdfast/v1/local.pb.h"
+#include "replication/node/known_members.h"
 #include "server/base/file.h"
 #include "server/base/status_macros.h"
 #include "server/crypto/certificate.h"
@@ -97,9 +97,7 @@ absl::Status WriteNode(const std::string& folder, const JoinAnswer& answer,
   HOLDFAST_ASSIGN_OR_RETURN(
       const std::unique_ptr<storage::sqlite::SqliteStore> store,
       storage::sqlite::SqliteStore::Open({.path = PathIn(folder, kStoreFile)}));
-  v1::KnownMembers known;
-  for (const v1::MemberRow& member : answer.members) *known.add_members() = member;
-  return store->PutFact(kKnownMembersFact, known.SerializeAsString());
+  return replication::PutKnownMembers(*store, answer.members);
 }
 
 absl::Status CheckOptions(const JoinOptions& options) {

@@ -11,9 +11,6 @@
 
 namespace holdfast::setup {
 
-// The fact with v1::KnownMembers: whom a node dials before it has rows of its own.
-inline constexpr char kKnownMembersFact[] = "known_members";
-
 struct JoinOptions {
   ConfigFile config;  // node.data is the folder that is made; a fresh file is written
   InviteToken token;
