@@ -4,6 +4,7 @@
 #include "replication/ledger/history_fact.h"
 #include "replication/ledger/ledger.h"
 #include "server/base/check.h"
+#include "server/base/crash_point.h"
 #include "server/base/status_macros.h"
 #include "server/observe/log.h"
 
@@ -55,7 +56,9 @@ absl::Status Ledger::StoreAppend(const std::vector<EntryPtr>& entries, uint64_t 
                                      .state_digest = window_.StateDigestAt(commits)};
   }
   if (!history.empty()) batch.facts.emplace_back(kHistoryFact, EncodeHistory(history));
+  HOLDFAST_CRASH_POINT("ledger.append.before_store");
   HOLDFAST_RETURN_IF_ERROR(store_.Append(batch));
+  HOLDFAST_CRASH_POINT("ledger.append.after_store");
   stored_seq_ = std::max(stored_seq_, commits);
   return absl::OkStatus();
 }
@@ -77,7 +80,9 @@ void Ledger::AdvanceCommit() {
 absl::Status Ledger::Show(uint64_t seq) {
   if (seq > stored_seq_) {
     const EntryMeta at = window_.MetaAt(seq);
+    HOLDFAST_CRASH_POINT("ledger.committed.before_save");
     HOLDFAST_RETURN_IF_ERROR(committed_file_.Save({at.epoch.number, at.seq}));
+    HOLDFAST_CRASH_POINT("ledger.committed.after_save");
   }
   ApplyShown(seq);
   MutexLock lock(mu_);

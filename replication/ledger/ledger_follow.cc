@@ -6,6 +6,7 @@
 #include "replication/ledger/history_fact.h"
 #include "replication/ledger/ledger.h"
 #include "server/base/check.h"
+#include "server/base/crash_point.h"
 #include "server/base/status_macros.h"
 #include "server/vault/row_key.h"
 
@@ -202,18 +203,22 @@ absl::Status Ledger::ReplaceNow(
       for (const v1::DataKeyRow* key : AllDataKeys(*fresh)) {
         HOLDFAST_RETURN_IF_ERROR(keys_.Load(*key));
       }
+      HOLDFAST_CRASH_POINT("snapshot.install.before_swap");
       return row;
     }
+    HOLDFAST_CRASH_POINT("snapshot.install.in_rows");
     HOLDFAST_RETURN_IF_ERROR(vault::CheckRow(*row));
     digest.Add(MacOfRow(keys_, vault::KeyOf(*row).table(), vault::InnerOf(*row)));
     HOLDFAST_RETURN_IF_ERROR(fresh->Put(*row));
     return row;
   };
+  HOLDFAST_CRASH_POINT("snapshot.install.begin");
   const storage::Applied applied{
       .position = to, .digest = point.digest, .state_digest = point.state_digest};
   // The history in the same transaction: one that is not the log's is refused at the next start.
   HOLDFAST_RETURN_IF_ERROR(store_.ReplaceBySnapshot(
       checked, applied, point.last_epoch, {{kHistoryFact, EncodeHistory(point.history)}}));
+  HOLDFAST_CRASH_POINT("snapshot.install.after_swap");
   return SwapIn(std::move(fresh), point);
 }
 
@@ -223,6 +228,7 @@ absl::Status Ledger::SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotP
     CloseWith(status);
     return status;
   }
+  HOLDFAST_CRASH_POINT("snapshot.install.after_save");
   {
     WriterLock lock(state_mu_);
     fresh.swap(state_);

@@ -5,6 +5,7 @@
 
 #include "replication/ledger/ledger.h"
 #include "server/base/check.h"
+#include "server/base/crash_point.h"
 #include "server/base/status_macros.h"
 #include "server/crypto/record_chain.h"
 #include "server/vault/refusal.h"
@@ -48,12 +49,14 @@ absl::Status Ledger::StartEpoch(const Epoch& epoch) {
       start.committed_seq = track_->committed_seq();
       rule_ = std::make_unique<CommitRule>(std::move(start));
     }
+    HOLDFAST_CRASH_POINT("epoch.start.before_record");
     v1::Record record;
     record.set_kind(v1::RECORD_KIND_EPOCH_START);
     record.set_operation("epoch.start");
     record.set_wall_ms(ToMillis(clock_.Wall()));
     result = PushRecord(std::move(record));
     if (result.ok()) result = AppendPushed(1);
+    HOLDFAST_CRASH_POINT("epoch.start.after_record");
     if (!result.ok()) CloseWith(result);
   });
   return result;
@@ -243,6 +246,7 @@ void Ledger::AnswerReady() {
       answers_.pop_front();
     }
   }
+  if (!ready.empty()) HOLDFAST_CRASH_POINT("ledger.apply.before_answer");
   for (Answer& answer : ready) answer.done(std::move(answer.result));
 }
 

@@ -6,6 +6,7 @@
 
 #include "holdfast/v1/local.pb.h"
 #include "replication/node/translate.h"
+#include "server/base/crash_point.h"
 #include "server/base/status_macros.h"
 
 namespace holdfast::replication {
@@ -45,7 +46,11 @@ absl::StatusOr<EpochSeen> EpochBook::OnSeen(const Epoch& epoch) {
   MutexLock lock(mu_);
   const EpochOutcome outcome = guard_.OnSeen(epoch);
   if (unwritten_) HOLDFAST_RETURN_IF_ERROR(Persist(guard_.promises()));
-  if (outcome.persist) HOLDFAST_RETURN_IF_ERROR(Persist(*outcome.persist));
+  if (outcome.persist) {
+    HOLDFAST_CRASH_POINT("epoch.seen.before_persist");
+    HOLDFAST_RETURN_IF_ERROR(Persist(*outcome.persist));
+    HOLDFAST_CRASH_POINT("epoch.seen.after_persist");
+  }
   return outcome.seen;
 }
 
@@ -53,14 +58,20 @@ absl::Status EpochBook::GrantSelf(const Epoch& epoch) {
   MutexLock lock(mu_);
   const std::optional<EpochPromises> persist = guard_.GrantSelf(epoch);
   if (!persist) return absl::AbortedError(fmt::format("{} was granted", ToText(guard_.granted())));
-  return Persist(*persist);
+  HOLDFAST_CRASH_POINT("epoch.self_grant.before_persist");
+  HOLDFAST_RETURN_IF_ERROR(Persist(*persist));
+  HOLDFAST_CRASH_POINT("epoch.self_grant.after_persist");
+  return absl::OkStatus();
 }
 
 absl::Status EpochBook::Claim(const Epoch& epoch, const Epoch& resumed_from) {
   MutexLock lock(mu_);
   const std::optional<EpochPromises> persist = guard_.Claim(epoch, resumed_from);
   if (!persist) return absl::AbortedError(fmt::format("{} was granted", ToText(guard_.granted())));
-  return Persist(*persist);
+  HOLDFAST_CRASH_POINT("epoch.claim.before_persist");
+  HOLDFAST_RETURN_IF_ERROR(Persist(*persist));
+  HOLDFAST_CRASH_POINT("epoch.claim.after_persist");
+  return absl::OkStatus();
 }
 
 absl::StatusOr<GrantAnswer> EpochBook::Decide(const GrantAsk& ask, VoterFacts facts,
@@ -71,7 +82,11 @@ absl::StatusOr<GrantAnswer> EpochBook::Decide(const GrantAsk& ask, VoterFacts fa
   if (!expected.answer.granted) return expected.answer;
   hold(facts);
   GrantDecision decision = DecideGrant(ask, guard_, facts);
-  if (decision.persist) HOLDFAST_RETURN_IF_ERROR(Persist(*decision.persist));
+  if (decision.persist) {
+    HOLDFAST_CRASH_POINT("epoch.grant.before_persist");
+    HOLDFAST_RETURN_IF_ERROR(Persist(*decision.persist));
+    HOLDFAST_CRASH_POINT("epoch.grant.after_persist");
+  }
   return std::move(decision.answer);
 }
 

@@ -4,6 +4,7 @@
 
 #include "replication/core/history.h"
 #include "replication/node/translate.h"
+#include "server/base/crash_point.h"
 #include "server/base/limits.h"
 #include "server/crypto/random.h"
 #include "server/observe/log.h"
@@ -363,6 +364,7 @@ FollowerEffects FollowLoop::OnSnapshotFrame(const v1::PrimaryFrame& frame) {
     absl::StatusOr<SnapshotPoint> point = FromMessage(frame.snapshot_begin(), history);
     if (!point.ok()) return SnapshotFault(point.status());
     snapshot_.emplace(*std::move(file));
+    HOLDFAST_CRASH_POINT("snapshot.receive.begin");
     snapshot_begin_ = frame.snapshot_begin();
     snapshot_point_ = *std::move(point);
     LogInfo("snapshot at {} of {} rows begins", snapshot_point_->seq, snapshot_point_->rows);
@@ -374,6 +376,7 @@ FollowerEffects FollowLoop::OnSnapshotFrame(const v1::PrimaryFrame& frame) {
     return SnapshotFault(absl::InvalidArgumentError("a piece is missing"));
   }
   const absl::Status status = snapshot_->AddChunk(frame.snapshot_chunk().data());
+  HOLDFAST_CRASH_POINT("snapshot.receive.in_pieces");
   return status.ok() ? FollowerEffects{} : SnapshotFault(status);
 }
 

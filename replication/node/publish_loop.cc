@@ -6,6 +6,7 @@
 
 #include "replication/node/snapshot_file.h"
 #include "replication/node/translate.h"
+#include "server/base/crash_point.h"
 #include "server/base/encoding.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
@@ -252,6 +253,7 @@ bool PublishLoop::SendSnapshot() {
     frame.mutable_snapshot_chunk()->set_offset(offset);
     frame.mutable_snapshot_chunk()->set_data(*std::move(data));
     if (!Send(frame)) return false;
+    HOLDFAST_CRASH_POINT("snapshot.send.in_pieces");
   }
   frame.Clear();
   frame.mutable_snapshot_end()->set_bytes(file->bytes());

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/base/crash_point.h"
 #include "server/base/encoding.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
@@ -44,6 +45,7 @@ absl::Status SnapshotFile::AddRow(const v1::Row& row) {
   const std::string bytes = row.SerializeAsString();
   buffer_ += SizeOf(static_cast<uint32_t>(bytes.size()));
   buffer_ += bytes;
+  HOLDFAST_CRASH_POINT("snapshot.make.in_rows");
   while (buffer_.size() >= kSnapshotChunkBytes) {
     HOLDFAST_RETURN_IF_ERROR(AddChunk(std::string_view(buffer_).substr(0, kSnapshotChunkBytes)));
     buffer_.erase(0, kSnapshotChunkBytes);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "server/base/crash_point.h"
 #include "server/base/status_macros.h"
 #include "server/storage/row_table.h"
 #include "server/storage/sqlite/checkpointer.h"
@@ -84,7 +85,13 @@ absl::Status SqliteStore::Commit(const std::function<absl::Status()>& body) {
   HOLDFAST_RETURN_IF_ERROR(failure());
   HOLDFAST_RETURN_IF_ERROR(CheckRoom());
   bool commit_failed = false;
-  const absl::Status status = writer_->Transact(body, &commit_failed);
+  const auto body_to_its_end = [&]() -> absl::Status {
+    HOLDFAST_RETURN_IF_ERROR(body());
+    HOLDFAST_CRASH_POINT("store.sqlite.before_commit");
+    return absl::OkStatus();
+  };
+  const absl::Status status = writer_->Transact(body_to_its_end, &commit_failed);
+  if (status.ok()) HOLDFAST_CRASH_POINT("store.sqlite.after_commit");
   if (!commit_failed && status.code() != absl::StatusCode::kDataLoss) return status;
   Poison(status);
   return failure();
