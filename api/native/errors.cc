@@ -57,6 +57,7 @@ int HttpStatusOf(Refusal refusal, bool primary_up) {
     case Refusal::kRestNotEnabled:
     case Refusal::kSshNotEnabled:
     case Refusal::kHostNotAllowed:
+    case Refusal::kDenied:
       return 401;
     case Refusal::kNotPermitted:
     case Refusal::kInviteUsed:
@@ -78,16 +79,24 @@ int HttpStatusOf(Refusal refusal, bool primary_up) {
     case Refusal::kStillOwns:
     case Refusal::kRemoteResetNotConfigured:
     case Refusal::kPositionLost:
+    case Refusal::kWouldLoseData:
+    case Refusal::kPrimaryReachable:
+    case Refusal::kOldPrimaryMayRun:
+    case Refusal::kNotCaughtUp:
       return 409;
     case Refusal::kTooStale:
     case Refusal::kPositionNotReached:
       return 412;
+    case Refusal::kIdempotencyKeyReused:
+      return 422;
     case Refusal::kNotPrimary:
       return primary_up ? kMisdirected : 503;
     case Refusal::kNotEnoughSecondaries:
     case Refusal::kNotServing:
     case Refusal::kLedgerClosed:
     case Refusal::kOverloaded:
+    case Refusal::kNotEnoughGrants:
+    case Refusal::kRoleChangeUnderWay:
       return 503;
     case Refusal::kOutcomeUnknown:
       return 504;

@@ -69,6 +69,15 @@ constexpr Row kRows[] = {
     {Refusal::kAuditUnavailable, kAudit, kCodeUnavailable, 503},
     {Refusal::kLedgerClosed, "Write operations are not possible now.", kCodeUnavailable, 503},
     {Refusal::kOverloaded, "The server is overloaded.", kCodeUnavailable, 503},
+    {Refusal::kIdempotencyKeyReused, ""},
+    {Refusal::kDenied, "Access is denied on this server. Authentication failed.", kCodeFailed, 200,
+     true},
+    {Refusal::kWouldLoseData, ""},
+    {Refusal::kPrimaryReachable, ""},
+    {Refusal::kOldPrimaryMayRun, ""},
+    {Refusal::kNotEnoughGrants, "", kCodeUnavailable},
+    {Refusal::kNotCaughtUp, ""},
+    {Refusal::kRoleChangeUnderWay, "Write operations are not possible now.", kCodeUnavailable, 503},
 };
 
 // Every refusal of the vault has its row here, in the vault's order.

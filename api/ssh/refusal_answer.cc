@@ -35,6 +35,7 @@ constexpr TextRow kTexts[] = {
     {Refusal::kRestNotEnabled, "Authentication failed."},
     {Refusal::kSshNotEnabled, "Authentication failed."},
     {Refusal::kHostNotAllowed, "Authentication failed."},
+    {Refusal::kDenied, "Authentication failed."},
 };
 
 // Not the command is wrong but the moment or the node.
@@ -43,7 +44,7 @@ constexpr Refusal kTryLater[] = {
     Refusal::kNotServing,           Refusal::kTooStale,
     Refusal::kPositionNotReached,   Refusal::kPositionLost,
     Refusal::kAuditUnavailable,     Refusal::kLedgerClosed,
-    Refusal::kOverloaded,
+    Refusal::kOverloaded,           Refusal::kRoleChangeUnderWay,
 };
 
 // Messages quote what came from outside; it must not look like a second line.

@@ -105,7 +105,7 @@ class Store {
 };
 
 inline constexpr uint64_t kTrimStepRecords = 4096;
-inline constexpr uint64_t kSchemaVersion = 1;  // docs/formats/store.md
+inline constexpr uint64_t kSchemaVersion = 2;  // docs/formats/store.md
 
 // FAILED_PRECONDITION naming both numbers when `found` is above `newest`, which this program knows.
 absl::Status CheckSchemaVersion(uint64_t found, uint64_t newest, const std::string& where);

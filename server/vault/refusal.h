@@ -52,6 +52,16 @@ enum class Refusal {
   kAuditUnavailable,
   kLedgerClosed,
   kOverloaded,
+  // Idempotency keys, denials.
+  kIdempotencyKeyReused,
+  kDenied,
+  // Promotion and switchover: docs/promotion.md.
+  kWouldLoseData,
+  kPrimaryReachable,
+  kOldPrimaryMayRun,
+  kNotEnoughGrants,
+  kNotCaughtUp,
+  kRoleChangeUnderWay,
 };
 
 struct RefusalRow {
@@ -99,6 +109,15 @@ inline constexpr RefusalRow kRefusals[] = {
     {Refusal::kAuditUnavailable, absl::StatusCode::kUnavailable, "AUDIT_UNAVAILABLE"},
     {Refusal::kLedgerClosed, absl::StatusCode::kUnavailable, "LEDGER_CLOSED"},
     {Refusal::kOverloaded, absl::StatusCode::kResourceExhausted, "OVERLOADED"},
+    {Refusal::kIdempotencyKeyReused, absl::StatusCode::kFailedPrecondition,
+     "IDEMPOTENCY_KEY_REUSED"},
+    {Refusal::kDenied, absl::StatusCode::kUnauthenticated, "DENIED"},
+    {Refusal::kWouldLoseData, absl::StatusCode::kFailedPrecondition, "WOULD_LOSE_DATA"},
+    {Refusal::kPrimaryReachable, absl::StatusCode::kFailedPrecondition, "PRIMARY_REACHABLE"},
+    {Refusal::kOldPrimaryMayRun, absl::StatusCode::kFailedPrecondition, "OLD_PRIMARY_MAY_RUN"},
+    {Refusal::kNotEnoughGrants, absl::StatusCode::kUnavailable, "NOT_ENOUGH_GRANTS"},
+    {Refusal::kNotCaughtUp, absl::StatusCode::kFailedPrecondition, "NOT_CAUGHT_UP"},
+    {Refusal::kRoleChangeUnderWay, absl::StatusCode::kUnavailable, "ROLE_CHANGE_UNDER_WAY"},
 };
 
 // A status that carries the refusal, whatever is later done to its message. The message names ids

@@ -145,8 +145,8 @@ class StoreFaultsTest(ClusterTest):
     # ---- versions, and files that are gone
 
     def test_a_newer_schema(self):
-        self.copy.sql('PRAGMA user_version = 2')
-        self.assert_ends(f'holdfastd: {self.copy.store}: schema version 2 is newer than 1, the newest that this '
+        self.copy.sql('PRAGMA user_version = 3')
+        self.assert_ends(f'holdfastd: {self.copy.store}: schema version 3 is newer than 2, the newest that this '
                          'program knows; use the program that wrote it, or a newer one')
 
     def test_a_lost_file(self):

@@ -172,6 +172,23 @@ CREATE TABLE counters (
 ) STRICT;
 )sql";
 
+constexpr std::string_view kStoreV2 = R"sql(
+ALTER TABLE clusters ADD COLUMN wait_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE invites ADD COLUMN never_primary INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE request_keys (
+  id TEXT NOT NULL PRIMARY KEY,
+  user_id INTEGER NOT NULL,
+  request_digest BLOB NOT NULL,
+  operation TEXT NOT NULL,
+  answer_id INTEGER NOT NULL,
+  account_ids TEXT NOT NULL,
+  key_ids TEXT NOT NULL,
+  token_id INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL
+) STRICT;
+)sql";
+
 constexpr std::string_view kAuditV1 = R"sql(
 CREATE TABLE audit_records (
   node_id TEXT NOT NULL,
@@ -209,7 +226,7 @@ CREATE TABLE audit_gaps (
 ) STRICT;
 )sql";
 
-constexpr std::string_view kStoreMigrations[] = {kStoreV1};
+constexpr std::string_view kStoreMigrations[] = {kStoreV1, kStoreV2};
 constexpr std::string_view kAuditMigrations[] = {kAuditV1};
 
 }  // namespace
