@@ -28,10 +28,10 @@ absl::Status PutSync(const std::string& sync, json::object& body) {
     const auto [last, error] = std::from_chars(sync.data() + colon + 1, end, k);
     good = good && error == std::errc() && last == end;
   }
-  const bool counts = level == "durable" || level == "applied";
+  const bool counts = level != "local";
   if (!good || (k == 0) == counts) {
     return absl::InvalidArgumentError(
-        fmt::format("--sync: expected local, received, durable:K or applied:K with K from 1, got "
+        fmt::format("--sync: expected local, received:K, durable:K or applied:K with K from 1, got "
                     "\"{}\"",
                     sync));
   }
@@ -71,7 +71,8 @@ void AddSettings(CLI::App& app, Context& context) {
                              "  holdfast settings set --sync durable:1\n"
                              "  holdfast settings set --sync local");
   set->add_option("--sync", words->sync,
-                  "local: durable on the primary; received; durable:K: also on K secondaries; "
+                  "local: durable on the primary; received:K: K secondaries have it; durable:K: "
+                  "also durable there; "
                   "applied:K: also shown there")
       ->required()
       ->type_name("LEVEL[:K]");

@@ -105,7 +105,7 @@ struct SetSshd {
 };
 struct SetSettings {
   v1::Level level = v1::LEVEL_UNSPECIFIED;
-  uint32_t k = 0;  // 0 with local and with received
+  uint32_t k = 0;  // 0 with local, else from 1
   v1::Policy policy = v1::POLICY_UNSPECIFIED;
 };
 

@@ -251,13 +251,12 @@ absl::Status CheckSettings(const SetSettings& settings, size_t others) {
   if (settings.policy == v1::POLICY_UNSPECIFIED) return Missing("policy");
   if (!v1::Level_IsValid(settings.level)) return Invalid("level", "is not one that is known");
   if (!v1::Policy_IsValid(settings.policy)) return Invalid("policy", "is not one that is known");
-  const bool waits = settings.level == v1::LEVEL_DURABLE || settings.level == v1::LEVEL_APPLIED;
+  const bool waits = settings.level != v1::LEVEL_LOCAL;
   if (!waits && settings.k != 0) {
-    return Invalid("k",
-                   fmt::format("must be 0 with the levels local and received, got {}", settings.k));
+    return Invalid("k", fmt::format("must be 0 with the level local, got {}", settings.k));
   }
   if (waits && settings.k == 0) {
-    return Invalid("k", "must be at least 1 with the levels durable and applied, got 0");
+    return Invalid("k", "must be at least 1 with the levels received, durable and applied, got 0");
   }
   if (settings.k <= others) return absl::OkStatus();
   return Invalid("k", fmt::format("at most the number of other voting members, {}, got {}", others,

@@ -160,11 +160,12 @@ TEST_F(PlanClusterTest, KGoesWithTheLevelAndTheVoters) {
     return vault.WhyNot(kRoot, SetSettings{level, k, policy});
   };
   EXPECT_EQ(why_not(v1::LEVEL_LOCAL, 0), std::nullopt);
-  EXPECT_EQ(why_not(v1::LEVEL_RECEIVED, 0), std::nullopt);
+  EXPECT_EQ(why_not(v1::LEVEL_RECEIVED, 0), Refusal::kInvalidInput);
   EXPECT_EQ(why_not(v1::LEVEL_LOCAL, 1), Refusal::kInvalidInput);
   EXPECT_EQ(why_not(v1::LEVEL_DURABLE, 0), Refusal::kInvalidInput);
   EXPECT_EQ(why_not(v1::LEVEL_DURABLE, 1), Refusal::kInvalidInput);  // node-a is alone
   Join("node-b", 'b');
+  EXPECT_EQ(why_not(v1::LEVEL_RECEIVED, 1), std::nullopt);
   EXPECT_EQ(why_not(v1::LEVEL_DURABLE, 1), std::nullopt);
   Join("node-c", 'c', /*never_primary=*/true);
   EXPECT_EQ(why_not(v1::LEVEL_APPLIED, 2), Refusal::kInvalidInput);
