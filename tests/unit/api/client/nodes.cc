@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -96,6 +97,7 @@ TestNode::Handle Refuses(int status, http::Headers headers) {
 
 ScriptedNode::ScriptedNode(crypto::TlsContext tls, std::string bytes)
     : tls_(std::move(tls)), bytes_(std::move(bytes)), listener_(Bound(port_)) {
+  signal(SIGPIPE, SIG_IGN);  // of a client that has gone while this one still writes
   HOLDFAST_CHECK(listen(listener_.get(), 16) == 0);
   thread_ = std::thread([this] { Serve(); });
 }

@@ -16,7 +16,7 @@ TEST(RefusalTest, EveryNameAndEveryRefusalStandsOnce) {
     EXPECT_EQ(RefusalByName(row.name), row.refusal);
     EXPECT_NE(row.code, absl::StatusCode::kOk);
   }
-  EXPECT_EQ(refusals.size(), static_cast<size_t>(Refusal::kOverloaded) + 1);
+  EXPECT_EQ(refusals.size(), static_cast<size_t>(Refusal::kRoleChangeUnderWay) + 1);
 }
 
 TEST(RefusalTest, AStatusCarriesItsRefusal) {
