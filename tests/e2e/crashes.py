@@ -1,0 +1,151 @@
+"""A node that ends itself at a crash point, and what clients see meanwhile: writers that remember what was
+acknowledged, and a reader for each node that notices a failed read or a position that goes back."""
+
+import http.client
+import os
+import subprocess
+import threading
+
+import cluster as processes
+from cluster import wait_for
+from load import Connection
+
+WRITERS = 4
+WRITES_EACH = 200  # All names of a point fit into one page of a listing.
+PAUSE_S = 0.02
+
+
+class Armed:
+    """A holdfastd with a crash point armed; it must end by the point's own SIGKILL. Use as a context."""
+
+    def __init__(self, cluster, k, point):
+        self._point = point
+        self._console = open(cluster.data(k).parent / 'armed.log', 'ab')
+        self._process = subprocess.Popen(
+            [processes.PROGRAMS / 'holdfastd', '--config', cluster.data(k).parent / 'holdfastd.toml'],
+            env={**os.environ, 'HOLDFAST_CRASH_POINT': point}, stdin=subprocess.DEVNULL,
+            stdout=self._console, stderr=self._console)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._console.close()
+
+    def wait_for_death(self, seconds=30):
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f'{self._point} was not passed within {seconds} s') from None
+        if code != -9:
+            raise AssertionError(f'{self._point}: expected the end by signal 9, got {code}')
+
+
+class Clients:
+    """Threads that go on over the death of the node they talk to."""
+
+    def __init__(self):
+        self._end = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = []
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, cluster, k, token, work):
+        """`work` again and again on a connection, and on a new one after an error. False ends it."""
+        connection = None
+        while not self._end.is_set():
+            try:
+                connection = connection or Connection(cluster, k, token)
+                if not work(connection):
+                    break
+            except (OSError, http.client.HTTPException) as error:
+                self._lost(error)
+                if connection:
+                    connection.close()
+                connection = None
+                self._end.wait(PAUSE_S)
+        if connection:
+            connection.close()
+
+    def _lost(self, error):
+        pass
+
+
+class Writers(Clients):
+    """They add accounts to a resource through node `k`."""
+
+    def __init__(self, cluster, k, resource, secret):
+        super().__init__()
+        self.acknowledged = {}  # name -> position
+        self._path, self._secret = f'/v1/resources/{resource}/accounts', secret
+        self._threads = [threading.Thread(target=self._run, args=(
+            cluster, k, cluster.env['HOLDFAST_TOKEN'], self._writer(w))) for w in range(WRITERS)]
+
+    def _writer(self, writer):
+        count = 0
+
+        def work(connection):
+            nonlocal count
+            count += 1
+            name = f'{writer}-{count}'
+            status, _ = connection.call('POST', self._path, {'name': name, 'secret': self._secret})
+            if status == 201:
+                with self._lock:
+                    self.acknowledged[name] = connection.position
+            else:  # No primary, too few secondaries, outcome unknown: said, and not counted.
+                self._end.wait(PAUSE_S)
+            return count < WRITES_EACH
+        return work
+
+    def count(self):
+        with self._lock:
+            return len(self.acknowledged)
+
+    def wait_for_more(self):
+        """Writes go on, if there is anything left to write."""
+        now = self.count()
+        wait_for('writes go on', lambda: self.count() > now + 5 or not any(t.is_alive() for t in self._threads))
+
+
+class Reader(Clients):
+    """It reads one secret from node `k`. While the node is meant to be up, no read may fail; positions never go back."""
+
+    def __init__(self, cluster, k):
+        super().__init__()
+        self.failures, self.reads, self.up = [], 0, True
+        self._k, self._secret = k, cluster.secrets['demo secret']
+        self._where = cluster.env['HOLDFAST_RESOURCE'], cluster.env['HOLDFAST_ACCOUNT']
+        self._shown = (0, 0)
+        self._threads = [threading.Thread(target=self._run, args=(cluster, k, None, self._read))]
+
+    def _read(self, connection):
+        got = connection.secret(*self._where)
+        if got != self._secret:
+            self.failures.append(f'node {self._k}: a read was answered {got!r}')
+        position = connection.position or (0, 0)
+        if position < self._shown:
+            self.failures.append(f'node {self._k}: {position} after {self._shown} was shown')
+        self._shown = position
+        self.reads += 1
+        self._end.wait(PAUSE_S / 4)
+        return True
+
+    def _lost(self, error):
+        if self.up:
+            self.failures.append(f'node {self._k}: a read failed: {error!r}')
+
+    def wait_for_reads(self):
+        seen = self.reads
+        wait_for(f'reads from node {self._k}', lambda: self.reads > seen + 1)
