@@ -113,6 +113,10 @@ class Writers(Clients):
         with self._lock:
             return len(self.acknowledged)
 
+    def last(self):
+        with self._lock:
+            return max(self.acknowledged.values(), default=(0, 0))
+
     def wait_for_more(self):
         """Writes go on, if there is anything left to write."""
         now = self.count()
@@ -141,6 +145,15 @@ class Reader(Clients):
         self.reads += 1
         self._end.wait(PAUSE_S / 4)
         return True
+
+    def take_failures(self):
+        """Each is told once, so that one broken test does not break those after it."""
+        taken, self.failures = self.failures, []
+        return taken
+
+    def must_show(self, position):
+        """The node has acknowledged it, and so has shown it."""
+        self._shown = max(self._shown, position)
 
     def _lost(self, error):
         if self.up:
