@@ -28,6 +28,9 @@ CommitRule::CommitRule(CommitStart start)
       committed_(start.committed_seq),
       k_(start.k),
       start_k_(start.k),
+      degrade_(start.degrade),
+      wait_(start.wait),
+      start_voters_(std::move(start.pending_voters)),
       pending_(start.pending.begin(), start.pending.end()) {
   HOLDFAST_CHECK(committed_ < start_seq_);
   for (const KSetting& setting : pending_) {
@@ -35,6 +38,7 @@ CommitRule::CommitRule(CommitStart start)
     start_k_ = std::max(start_k_, setting.k);
   }
   for (const std::string& voter : start.voters) followers_[voter].votes = true;
+  start_voters_.push_back(std::move(start.voters));
 }
 
 uint64_t CommitRule::OnOwnDurable(uint64_t seq) {
@@ -55,7 +59,12 @@ uint64_t CommitRule::OnAck(const std::string& node_id, const AckInfo& ack) {
 }
 
 uint64_t CommitRule::OnSettingAppended(const KSetting& setting) {
-  HOLDFAST_CHECK(setting.seq > start_seq_);
+  HOLDFAST_CHECK(setting.seq >= start_seq_);
+  if (setting.seq == start_seq_) {
+    start_setting_ = setting;
+    start_k_ = setting.k;
+    return committed_;
+  }
   HOLDFAST_CHECK(pending_.empty() || setting.seq > pending_.back().seq);
   HOLDFAST_CHECK(setting.seq > committed_);
   pending_.push_back(setting);
@@ -65,6 +74,10 @@ uint64_t CommitRule::OnSettingAppended(const KSetting& setting) {
 uint64_t CommitRule::OnVoter(const std::string& node_id, bool votes) {
   Follower& follower = followers_[node_id];
   follower.votes = votes;
+  for (auto& voters : start_voters_) {
+    std::erase(voters, node_id);
+    if (votes) voters.push_back(node_id);
+  }
   if (!votes && follower.streams == 0) followers_.erase(node_id);
   return Advance();
 }
@@ -95,27 +108,80 @@ uint64_t CommitRule::DurableOn(uint32_t k) const {
   return std::min(own_durable_, durable[k - 1]);
 }
 
+// Of a set of voters that may or may not be those that count.
+uint64_t CommitRule::DurableOn(uint32_t k, const std::vector<std::string>& voters) const {
+  if (k == 0) return own_durable_;
+  std::vector<uint64_t> durable;
+  for (const std::string& id : voters) {
+    const auto it = followers_.find(id);
+    if (it != followers_.end()) durable.push_back(it->second.ack.durable_seq);
+  }
+  if (durable.size() < k) return 0;
+  std::sort(durable.begin(), durable.end(), std::greater<>());
+  return std::min(own_durable_, durable[k - 1]);
+}
+
+bool CommitRule::StartIsCommitted() const {
+  if (own_durable_ < start_seq_) return false;
+  if (degraded_) return true;
+  return std::all_of(start_voters_.begin(), start_voters_.end(), [this](const auto& voters) {
+    return DurableOn(start_k_, voters) >= start_seq_;
+  });
+}
+
+bool CommitRule::MayDegrade() const {
+  if (committed_ >= start_seq_) return degrade_;
+  return degrade_ && std::all_of(pending_.begin(), pending_.end(),
+                                 [](const KSetting& setting) { return setting.degrade; });
+}
+
+void CommitRule::SettingCounts(const KSetting& setting) {
+  k_ = setting.k;
+  degrade_ = setting.degrade;
+  wait_ = setting.wait;
+  degraded_ = degraded_ && degrade_;
+}
+
 uint64_t CommitRule::Advance() {
   if (committed_ < start_seq_) {
-    if (DurableOn(start_k_) < start_seq_) return committed_;
+    if (!StartIsCommitted()) return committed_;
     committed_ = start_seq_;
     while (!pending_.empty() && pending_.front().seq < start_seq_) {
-      k_ = pending_.front().k;
+      SettingCounts(pending_.front());
       pending_.pop_front();
     }
+    if (start_setting_.has_value()) SettingCounts(*start_setting_);
   }
-  while (!pending_.empty() && pending_.front().seq <= DurableOn(k_)) {
+  const auto reached = [this] { return degraded_ ? own_durable_ : DurableOn(k_); };
+  while (!pending_.empty() && pending_.front().seq <= reached()) {
     committed_ = std::max(committed_, pending_.front().seq);
-    k_ = pending_.front().k;
+    SettingCounts(pending_.front());
     pending_.pop_front();
   }
-  committed_ = std::max(committed_, DurableOn(k_));
+  committed_ = std::max(committed_, reached());
+  if (degraded_ && DurableOn(k_) >= committed_) degraded_ = false;
   return committed_;
+}
+
+uint64_t CommitRule::OnTick(MonoTime now) {
+  if (committed_ >= own_durable_ || degraded_) {
+    waiting_seq_ = 0;
+    return committed_;
+  }
+  if (waiting_seq_ <= committed_) {
+    waiting_seq_ = committed_ + 1;
+    waiting_since_ = now;
+  }
+  if (MayDegrade() && now - waiting_since_ >= wait_) {
+    degraded_ = true;
+    waiting_seq_ = 0;
+  }
+  return Advance();
 }
 
 bool CommitRule::Answerable(Level level, uint32_t level_k, uint64_t seq) const {
   if (seq > committed_) return false;
-  if (level == Level::kLocal) return true;
+  if (level == Level::kLocal || degraded_) return true;
   uint32_t count = 0;
   for (const auto& [id, follower] : followers_) {
     const uint64_t reached = level == Level::kReceived  ? follower.ack.received_seq

@@ -1,15 +1,19 @@
 #ifndef HOLDFAST_REPLICATION_CORE_COMMIT_RULE_H_
 #define HOLDFAST_REPLICATION_CORE_COMMIT_RULE_H_
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "replication/core/messages.h"
 
 namespace holdfast::replication {
+
+inline constexpr std::chrono::seconds kDegradeAfter{5};
 
 enum class Level { kLocal, kReceived, kDurable, kApplied };
 const char* ToText(Level level);
@@ -19,15 +23,24 @@ const char* ToText(Level level);
 struct KSetting {
   uint64_t seq = 0;
   uint32_t k = 0;
+  // Policy `degrade`: what k secondaries did not acknowledge within `wait` is committed by the
+  // primary alone.
+  bool degrade = false;
+  std::chrono::nanoseconds wait = kDegradeAfter;
 };
 
 struct CommitStart {
   Epoch epoch;
   uint64_t start_seq = 0;  // of this epoch's start record
   uint64_t committed_seq = 0;
-  uint32_t k = 0;                   // newest setting that is committed
+  uint32_t k = 0;        // newest setting that is committed
+  bool degrade = false;  // its policy
+  std::chrono::nanoseconds wait = kDegradeAfter;
   std::vector<KSetting> pending;    // later settings in the log, by seq
   std::vector<std::string> voters;  // the other voting members
+  // What they would be after each later change of members in the log. The start record must be
+  // durable on k of each set, for nobody knows which of the changes an older primary committed.
+  std::vector<std::vector<std::string>> pending_voters;
 };
 
 // What is committed in one epoch of one primary: the highest seq that is durable here and on k
@@ -38,7 +51,10 @@ struct CommitStart {
 //             2. committed() moves first when it covers start_seq, under the largest k among the
 //                committed setting and those pending below start_seq.
 //             3. A changed k counts for what follows the record that changed it, once that record
-//                is committed under the old one.
+//                is committed under the old one. A setting in the start record itself (an
+//                operator's order) counts at once: the grants were asked with it.
+//             4. Alone (degraded) only under the policy `degrade`, and before the start record is
+//                committed only if every setting in the log has it.
 // Threading   Thread-compatible. The ledger's writer owns it.
 class CommitRule {
  public:
@@ -48,6 +64,8 @@ class CommitRule {
   uint64_t OnOwnDurable(uint64_t seq);
   uint64_t OnAck(const std::string& node_id, const AckInfo& ack);  // other epochs do not count
   uint64_t OnSettingAppended(const KSetting& setting);
+  // The time counts from the tick that finds something uncommitted; so it must come often.
+  uint64_t OnTick(MonoTime now);
   // A member row committed: this member votes from now on, or does not any more. A stream that it
   // has counts at once, with what it acknowledged before it had a vote.
   uint64_t OnVoter(const std::string& node_id, bool votes);
@@ -62,11 +80,14 @@ class CommitRule {
 
   uint64_t committed_seq() const { return committed_; }
   uint32_t k() const { return k_; }
-  // May an answer of this level for `seq` go out? Never before it is committed.
+  // Acknowledges alone at the moment. Back to k once k followers have all that is committed.
+  bool degraded() const { return degraded_; }
+  // May an answer of this level for `seq` go out? Never before it is committed. While degraded a
+  // level is not waited for: the answer says so.
   bool Answerable(Level level, uint32_t level_k, uint64_t seq) const;
-  // Policy `block`: refuse before planning when this is false.
+  // Policy `block`: refuse before planning when this is false. `degrade` refuses nothing.
   bool ConnectedEnough(uint32_t k) const;
-  bool ConnectedEnough() const { return ConnectedEnough(k_); }
+  bool ConnectedEnough() const { return degrade_ || ConnectedEnough(k_); }
   uint32_t connected() const;
 
  private:
@@ -77,6 +98,10 @@ class CommitRule {
     AckInfo ack;
   };
   uint64_t DurableOn(uint32_t k) const;  // the highest seq that is durable here and on k others
+  uint64_t DurableOn(uint32_t k, const std::vector<std::string>& voters) const;
+  bool StartIsCommitted() const;
+  bool MayDegrade() const;
+  void SettingCounts(const KSetting& setting);
   uint64_t Advance();
 
   Epoch epoch_;
@@ -84,6 +109,14 @@ class CommitRule {
   uint64_t committed_;
   uint32_t k_;
   uint32_t start_k_ = 0;
+  bool degrade_;
+  std::chrono::nanoseconds wait_;
+  bool degraded_ = false;
+  std::optional<KSetting> start_setting_;
+  std::vector<std::vector<std::string>> start_voters_;
+  // The oldest record that was not committed when it was looked, and when that was.
+  uint64_t waiting_seq_ = 0;
+  MonoTime waiting_since_{};
   std::deque<KSetting> pending_;
   uint64_t own_durable_ = 0;
   std::map<std::string, Follower> followers_;  // voters, and whoever has a stream

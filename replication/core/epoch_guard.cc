@@ -38,11 +38,44 @@ Epoch EpochGuard::NextEpoch(uint64_t known_number) const {
   return {std::max(promises_.granted.number, known_number) + 1, self_};
 }
 
-std::optional<EpochPromises> EpochGuard::GrantSelf(const Epoch& epoch) {
+std::optional<EpochPromises> EpochGuard::GrantSelf(const Epoch& epoch, std::optional<uint32_t> k) {
   HOLDFAST_CHECK(epoch.node_id == self_);
   const EpochSeen seen = Compare(epoch);
   if (seen != EpochSeen::kHigher && seen != EpochSeen::kCurrent) return std::nullopt;
   promises_.granted = epoch;
+  if (k.has_value()) NoteGrantedK(epoch, *k);
+  return promises_;
+}
+
+void EpochGuard::NoteGrantedK(const Epoch& epoch, uint32_t k) {
+  auto& all = promises_.granted_ks;
+  const EpochPromises::GrantedK note{epoch, k};
+  if (std::find(all.begin(), all.end(), note) != all.end()) return;
+  all.push_back(note);
+  if (all.size() <= kGrantedKsMax) return;
+  // Only the smallest and the largest count, and the newest may become a setting: one that is none
+  // of them goes.
+  const auto by_k = [](const auto& a, const auto& b) { return a.k < b.k; };
+  const auto smallest = std::min_element(all.begin(), all.end(), by_k);
+  const auto largest = std::max_element(all.begin(), all.end(), by_k);
+  for (auto it = all.begin(); it + 1 != all.end(); ++it) {
+    if (it == smallest || it == largest) continue;
+    all.erase(it);
+    return;
+  }
+}
+
+void EpochGuard::OnCommitted(const Epoch& epoch) {
+  std::erase_if(promises_.granted_ks, [&epoch](const EpochPromises::GrantedK& granted) {
+    return granted.epoch.number <= epoch.number;
+  });
+}
+
+std::optional<EpochPromises> EpochGuard::Yield(const Epoch& winner) {
+  if (Compare(winner) != EpochSeen::kConflict || promises_.granted.node_id != self_) {
+    return std::nullopt;
+  }
+  promises_.granted = winner;
   return promises_;
 }
 

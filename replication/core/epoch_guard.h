@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "replication/core/messages.h"
 
@@ -15,6 +16,14 @@ struct EpochPromises {
   // When `own` was claimed by the restart rule: the epoch it went on from. A crash between the
   // claim and the start record then leaves the node as entitled to restart as it was before.
   Epoch resumed_from;
+  // With which k the candidates of granted epochs would begin, where an operator's order says so:
+  // oldest first, until a record of that epoch or a newer one is committed here.
+  struct GrantedK {
+    Epoch epoch;
+    uint32_t k = 0;
+    bool operator==(const GrantedK&) const = default;
+  };
+  std::vector<GrantedK> granted_ks;
   bool operator==(const EpochPromises&) const = default;
 };
 
@@ -60,8 +69,19 @@ class EpochGuard {
   // The next epoch that this node could serve in, above everything known here and `known_number`.
   Epoch NextEpoch(uint64_t known_number = 0) const;
   // Takes it as promised (a candidate grants itself); to be persisted. nullopt: a newer or another
-  // epoch of that number was promised meanwhile.
-  std::optional<EpochPromises> GrantSelf(const Epoch& epoch);
+  // epoch of that number was promised meanwhile. `k`: the epoch would start with it.
+  std::optional<EpochPromises> GrantSelf(const Epoch& epoch,
+                                         std::optional<uint32_t> k = std::nullopt);
+  // The same for another node's epoch, which OnSeen has taken already.
+  void NoteGrantedK(const Epoch& epoch, uint32_t k);
+  // The newest committed record is of `epoch`: what was told with the grants up to it stands in the
+  // log now, or never will. To be persisted with the next promise; no hurry.
+  void OnCommitted(const Epoch& epoch);
+  // Two nodes have the same number, and JudgeConflict says that this one yields to `winner`, who is
+  // primary in it: gives up its own epoch of that number for good and may follow the other. Only
+  // once nothing is appended in the own one any more. To be persisted before a hello is said.
+  // nullopt: there is nothing of that number to give up.
+  std::optional<EpochPromises> Yield(const Epoch& winner);
   // Takes it as own: the role begins. `resumed_from`: see EpochPromises.
   std::optional<EpochPromises> Claim(const Epoch& epoch, const Epoch& resumed_from);
 

@@ -22,6 +22,7 @@ struct HelloInfo {
   EntryMeta last;                   // end of its log
   uint64_t committed_seq = 0;       // shown there: never to be cut
   std::vector<EpochStart> history;  // OLDEST first here (newest first on the wire), the newest 64
+  bool needs_snapshot = false;      // its rows cannot be trusted: only a snapshot will do
 };
 
 enum class HelloVerdict { kContinue, kCut, kSnapshot, kHigherEpoch, kRefused };
@@ -76,6 +77,8 @@ struct GrantAsk {
   Epoch epoch;
   EntryMeta last;  // the candidate's end of log
   bool restart = true;
+  bool dry_run = false;  // what would you answer? Nothing is promised; the number does not count
+  std::optional<uint32_t> k;  // the epoch starts with this k, by an operator's word
 };
 
 struct GrantAnswer {
@@ -87,6 +90,24 @@ struct GrantAnswer {
   uint32_t setting_k = 0;           // newest setting committed in its log
   std::vector<uint32_t> pending_k;  // every later setting in its log
   std::string reason;
+  bool dry_run = false;             // answers such an ask: `granted` means "would"
+  std::vector<uint32_t> granted_k;  // told with the epochs it granted before, and not settled since
+  bool degrade = false;             // one of those settings has the policy `degrade`
+  uint64_t committed_seq = 0;
+  // The primary whose live stream it has, itself if it is primary; empty: none.
+  std::string follows;
+};
+
+// The primary that handed over asks its target to become primary.
+struct TakeOverAsk {
+  Epoch from_epoch;     // the epoch that the hand-over record ends
+  EntryMeta hand_over;  // that record; its epoch is from_epoch
+};
+enum class TakeOverOutcome { kUnderWay, kAccepted, kRefused };
+struct TakeOverAnswer {
+  TakeOverOutcome outcome = TakeOverOutcome::kUnderWay;
+  Epoch epoch;         // accepted: the one it claimed; refused: the one it granted, if that is why
+  std::string reason;  // for people
 };
 
 inline int64_t ToEcho(MonoTime t) { return t.time_since_epoch().count(); }

@@ -123,6 +123,7 @@ HelloAnswerInfo PublisherMachine::Judge(const HelloInfo& hello, const PrimaryLog
     answer.reason = std::move(reason);
     return answer;
   };
+  if (hello.needs_snapshot) return snapshot("the rows there cannot be trusted");
   const auto fork = ForkPoint(log.shape, {hello.history, hello.last});
   if (!fork.has_value()) return snapshot("no common epoch in the history shown");
   if (*fork < hello.committed_seq) {

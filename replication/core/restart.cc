@@ -10,39 +10,6 @@
 
 namespace holdfast::replication {
 
-GrantDecision DecideGrant(const GrantAsk& ask, EpochGuard& guard, const VoterFacts& facts) {
-  GrantDecision out;
-  out.answer = {.node_id = guard.self(),
-                .asked = ask.epoch,
-                .granted = false,
-                .granted_before = guard.granted(),
-                .last = facts.last,
-                .setting_k = facts.setting_k,
-                .pending_k = facts.pending_k,
-                .reason = {}};
-  if (ask.epoch.number == 0 || ask.epoch.node_id.empty()) {
-    out.answer.reason = "an ask without an epoch";
-    return out;
-  }
-  if (facts.primary) {
-    out.answer.reason = fmt::format("{} is primary", guard.self());
-    return out;
-  }
-  if (facts.following.has_value() && *facts.following != ask.epoch.node_id) {
-    out.answer.reason = fmt::format("follows {}, which is up", *facts.following);
-    return out;
-  }
-  const EpochOutcome seen = guard.OnSeen(ask.epoch);
-  if (seen.seen == EpochSeen::kOlder || seen.seen == EpochSeen::kConflict) {
-    out.answer.reason =
-        fmt::format("has granted {}, asked for {}", ToText(guard.granted()), ToText(ask.epoch));
-    return out;
-  }
-  out.answer.granted = true;
-  out.persist = guard.promises();
-  return out;
-}
-
 bool WasPrimary(const RestartFacts& facts) {
   return !facts.log.history.empty() && facts.log.history.back().epoch.node_id == facts.self;
 }

@@ -7,29 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "replication/core/epoch_guard.h"
+#include "replication/core/grant.h"
 
 namespace holdfast::replication {
-
-// ---- The voter's side.
-
-struct VoterFacts {
-  bool primary = false;  // serves now
-  // The primary whose live stream this node has, if any: a restart does not disturb it.
-  std::optional<std::string> following;
-  EntryMeta last;  // durable end of the log
-  uint32_t setting_k = 0;
-  std::vector<uint32_t> pending_k;
-};
-struct GrantDecision {
-  GrantAnswer answer;
-  // Durably, and end the link of any older epoch, before the answer goes out: with each grant, for
-  // a write that an earlier ask or a report began may not be done yet.
-  std::optional<EpochPromises> persist;
-};
-// Grants an epoch above everything promised, once (the same ask again is granted again). The answer
-// tells the position as of before the grant.
-GrantDecision DecideGrant(const GrantAsk& ask, EpochGuard& guard, const VoterFacts& facts);
 
 // ---- The candidate's side.
 

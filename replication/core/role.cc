@@ -16,16 +16,19 @@ const char* ToText(Role role) {
       return "starting";
     case Role::kPrimary:
       return "primary";
+    case Role::kHandingOver:
+      return "handing over";
     case Role::kSteppingDown:
       return "stepping down";
   }
   return "unknown";
 }
 
-RoleEffects RoleMachine::OnStart(bool was_primary) {
+RoleEffects RoleMachine::OnStart(bool was_primary, bool handed_over) {
   HOLDFAST_CHECK(role_ == Role::kSecondary);
-  if (was_primary) role_ = Role::kRestarting;
-  return {.begin_restart = was_primary, .start_following = true};
+  const bool restarts = was_primary && !handed_over;
+  if (restarts) role_ = Role::kRestarting;
+  return {.begin_restart = restarts, .begin_hand_over = handed_over, .start_following = true};
 }
 
 RoleEffects RoleMachine::OnPromote() {
@@ -39,6 +42,7 @@ RoleEffects RoleMachine::OnRestartAllowed(const Epoch& epoch) {
   HOLDFAST_CHECK(epoch.number > epoch_.number);
   role_ = Role::kClaiming;
   epoch_ = epoch;
+  hand_over_appended_ = split_ = false;
   return {.stop_following = true, .persist_epoch = epoch};
 }
 
@@ -65,10 +69,10 @@ RoleEffects RoleMachine::OnEpochStartCommitted() {
 }
 
 RoleEffects RoleMachine::OnHigherEpoch(const Epoch& epoch) {
-  const bool acting =
-      role_ == Role::kClaiming || role_ == Role::kStarting || role_ == Role::kPrimary;
+  if (epoch.number > epoch_.number) split_ = false;
+  const bool acting = role_ == Role::kClaiming || publishing();
   if (!acting || epoch == epoch_ || epoch.number < epoch_.number) return {};
-  return StepDown(/*restart_after=*/true);
+  return StepDown(After::kRestart);
 }
 
 RoleEffects RoleMachine::OnLogFailed() {
@@ -77,25 +81,60 @@ RoleEffects RoleMachine::OnLogFailed() {
     role_ = Role::kSecondary;
     return {.stop_following = true};
   }
-  return StepDown(/*restart_after=*/false);
+  return StepDown(After::kSecondary);
 }
 
 RoleEffects RoleMachine::OnSplit() {
   if (!publishing()) return {};
-  return StepDown(/*restart_after=*/false);
+  split_ = true;
+  return StepDown(After::kSecondary);
 }
 
-RoleEffects RoleMachine::StepDown(bool restart_after) {
+// ---- Handing over.
+
+RoleEffects RoleMachine::OnSwitchover() {
+  if (role_ != Role::kPrimary) return {};
+  role_ = Role::kHandingOver;
+  return {.hold_writes = true};
+}
+
+RoleEffects RoleMachine::OnSwitchoverAbandoned() {
+  if (role_ != Role::kHandingOver || hand_over_appended_) return {};
+  role_ = Role::kPrimary;
+  return {.release_writes = true};
+}
+
+RoleEffects RoleMachine::OnAppendHandOver() {
+  if (role_ != Role::kHandingOver || hand_over_appended_) return {};
+  hand_over_appended_ = true;
+  return {.append_hand_over = true};
+}
+
+RoleEffects RoleMachine::OnHandedOver() {
+  if (role_ != Role::kHandingOver || !hand_over_appended_) return {};
+  return StepDown(After::kHandOver);
+}
+
+RoleEffects RoleMachine::OnHandOverRefused() {
+  if (role_ != Role::kSecondary || log_failed_) return {};
+  role_ = Role::kRestarting;
+  return {.begin_restart = true};
+}
+
+RoleEffects RoleMachine::StepDown(After after) {
   const bool was_stepping_down = role_ == Role::kSteppingDown;
   role_ = Role::kSteppingDown;
-  restart_after_drain_ = restart_after && !log_failed_;
+  after_drain_ = log_failed_ ? After::kSecondary : after;
   return {.close_gate = !was_stepping_down, .stop_publishing = !was_stepping_down};
 }
 
 RoleEffects RoleMachine::OnDrained() {
   if (role_ != Role::kSteppingDown) return {};
-  role_ = restart_after_drain_ ? Role::kRestarting : Role::kSecondary;
-  return {.begin_restart = restart_after_drain_, .start_following = !log_failed_};
+  const bool restart = after_drain_ == After::kRestart;
+  role_ = restart ? Role::kRestarting : Role::kSecondary;
+  return {.begin_restart = restart,
+          .begin_hand_over = after_drain_ == After::kHandOver,
+          .start_following = !log_failed_};
 }
 
 }  // namespace holdfast::replication

@@ -14,6 +14,7 @@ enum class Role {
   kClaiming,    // its new epoch is being persisted
   kStarting,    // the epoch's start record is in the log and not committed; followers may come
   kPrimary,
+  kHandingOver,   // primary, but writes wait: another node is to take over
   kSteppingDown,  // the gate is closed; what was under way is being ended
 };
 const char* ToText(Role role);
@@ -23,7 +24,11 @@ struct RoleEffects {
   bool close_gate = false;       // no new write; those under way answer "outcome unknown"
   bool stop_publishing = false;  // end the followers' streams, then OnDrained
   bool stop_following = false;
-  bool begin_restart = false;               // a new RestartMachine
+  bool hold_writes = false;                 // new writes wait: neither planned nor refused
+  bool release_writes = false;              // they go on here
+  bool append_hand_over = false;            // the record that names the target
+  bool begin_restart = false;               // a new candidate
+  bool begin_hand_over = false;             // a new HandOverMachine
   std::optional<Epoch> persist_epoch;       // EpochGuard::Claim, durably; then OnEpochPersisted
   std::optional<Epoch> append_epoch_start;  // LogTrack::Lead, new CommitRule, the record; then
                                             // OnEpochStartAppended
@@ -47,8 +52,9 @@ class RoleMachine {
  public:
   RoleMachine() = default;
 
-  RoleEffects OnStart(bool was_primary);
-  // An operator's order to a secondary: RestartMachine decides, with RestartFacts::ordered.
+  // `handed_over`: the log ends in this node's own hand-over to another one (HandedOverTo).
+  RoleEffects OnStart(bool was_primary, bool handed_over = false);
+  // An operator's order to a secondary, or a hand-over that names it: the candidate decides.
   RoleEffects OnPromote();
   RoleEffects OnRestartAllowed(const Epoch& epoch);
   RoleEffects OnRestartGivenUp();
@@ -58,22 +64,37 @@ class RoleMachine {
   RoleEffects OnHigherEpoch(const Epoch& epoch);
   // An append or fsync failed: not primary any more, still reading, and no restart by itself.
   RoleEffects OnLogFailed();
-  // Two primaries with one number, both have acknowledged: stop, read on, wait for an operator.
+  // SwitchoverMachine says when.
+  RoleEffects OnSwitchover();
+  RoleEffects OnSwitchoverAbandoned();
+  RoleEffects OnAppendHandOver();  // no way back from here on
+  RoleEffects OnHandedOver();
+  // HandOverMachine: the target took no part, so this node is a restarting primary like any other.
+  RoleEffects OnHandOverRefused();
+  // Two primaries with one number, both have acknowledged: stop, read on, wait for an operator, who
+  // promotes somebody in a higher number.
   RoleEffects OnSplit();
   // The streams have ended and the ledger answers nobody any more.
   RoleEffects OnDrained();
 
   Role role() const { return role_; }
   bool gate_open() const { return role_ == Role::kPrimary; }
-  bool publishing() const { return role_ == Role::kStarting || role_ == Role::kPrimary; }
+  bool publishing() const {
+    return role_ == Role::kStarting || role_ == Role::kPrimary || role_ == Role::kHandingOver;
+  }
+  bool holds_writes() const { return role_ == Role::kHandingOver; }
+  bool split() const { return split_; }          // until a higher epoch is seen
   const Epoch& epoch() const { return epoch_; }  // claimed or served in
 
  private:
-  RoleEffects StepDown(bool restart_after);
+  enum class After { kSecondary, kRestart, kHandOver };
+  RoleEffects StepDown(After after);
 
   Role role_ = Role::kSecondary;
   Epoch epoch_;
-  bool restart_after_drain_ = false;
+  After after_drain_ = After::kSecondary;
+  bool hand_over_appended_ = false;
+  bool split_ = false;
   bool log_failed_ = false;
 };
 

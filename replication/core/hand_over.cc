@@ -1,0 +1,77 @@
+#include "replication/core/hand_over.h"
+
+#include <fmt/format.h>
+
+namespace holdfast::replication {
+
+HandOverEffects HandOverMachine::OnTick(MonoTime now) {
+  if (done_) return {};
+  if (asked_at_.has_value() && now - *asked_at_ < kTakeOverAskEvery) return {};
+  asked_at_ = now;
+  return {.ask = true};
+}
+
+HandOverEffects HandOverMachine::OnAnswer(const TakeOverAnswer& answer) {
+  if (done_) return {};
+  switch (answer.outcome) {
+    case TakeOverOutcome::kUnderWay:
+      reason_ = answer.reason;
+      return {};
+    case TakeOverOutcome::kAccepted:
+      done_ = true;
+      return {.accepted = answer.epoch};
+    case TakeOverOutcome::kRefused:
+      done_ = true;
+      reason_ = answer.reason;
+      return {.refused = true};
+  }
+  return {};
+}
+
+HandOverEffects HandOverMachine::OnEpochSeen(const Epoch& epoch) {
+  if (done_ || epoch.number <= ask_.from_epoch.number) return {};
+  done_ = true;
+  return {.superseded = true};
+}
+
+std::string HandOverMachine::Waiting() const {
+  if (done_) return "";
+  return fmt::format("has handed over to {} and asks it to take over{}{}", target_,
+                     reason_.empty() ? "" : ": ", reason_);
+}
+
+std::optional<std::string> HandedOverTo(const std::string& self, const LogShape& log) {
+  const bool mine = log.tail.kind == LogTail::Kind::kHandOver && log.last.epoch.node_id == self;
+  if (!mine || log.tail.target == self || log.tail.target.empty()) return std::nullopt;
+  return log.tail.target;
+}
+
+TakeOverDecision DecideTakeOver(const TakeOverAsk& ask, const TakeOverFacts& facts) {
+  TakeOverDecision out;
+  const EpochPromises& p = facts.promises;
+  if (p.own.number > ask.from_epoch.number) {
+    out.answer = {.outcome = TakeOverOutcome::kAccepted, .epoch = p.own, .reason = {}};
+    return out;
+  }
+  if (p.granted.number > ask.from_epoch.number && p.granted.node_id != facts.self) {
+    out.answer = {.outcome = TakeOverOutcome::kRefused,
+                  .epoch = p.granted,
+                  .reason = fmt::format("has granted {}", ToText(p.granted))};
+    return out;
+  }
+  const bool ends_there = facts.log.last == ask.hand_over &&
+                          facts.log.tail.kind == LogTail::Kind::kHandOver &&
+                          facts.log.tail.target == facts.self;
+  if (!ends_there) {
+    out.answer = {.outcome = TakeOverOutcome::kRefused,
+                  .epoch = {},
+                  .reason = fmt::format("ends at {}, the hand-over is at {}",
+                                        ToText(facts.log.last), ToText(ask.hand_over))};
+    return out;
+  }
+  out.answer = {.outcome = TakeOverOutcome::kUnderWay, .epoch = {}, .reason = "gathers grants"};
+  out.begin = !facts.under_way;
+  return out;
+}
+
+}  // namespace holdfast::replication
