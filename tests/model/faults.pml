@@ -1,0 +1,33 @@
+/* Crash and start of a process. Of what was not synced, the last `lost` records are gone. */
+inline crash(n, lost) {
+  d_step {
+    UP(n) && nd[n].dur + lost <= nd[n].end ->
+    f = nd[n].end - lost;
+    cut_after(n, f);
+    nd[n].dur = nd[n].end;
+    forget_role(n);
+    nd[n].role = DOWN;
+    nd[n].fol = 0;
+    if
+    :: !KEEP(GRANTS_KEPT) && nd[n].gr != LASTE(n) ->
+      nd[n].gr = LASTE(n);
+      nd[n].mine = 0
+    :: else
+    fi;
+    if
+    :: !KEEP(SHOWN_KEPT) ->
+      assert(nd[n].shown == 0); /* a reader that comes back would see less */
+      nd[n].shown = 0
+    :: else
+    fi;
+    printf("node %d is down, its log ends at epoch %d seq %d\n", n, NUM(LASTE(n)), nd[n].end)
+  }
+}
+
+inline start(n) {
+  d_step {
+    !UP(n) ->
+    nd[n].role = SECONDARY;
+    printf("node %d is started\n", n)
+  }
+}

@@ -1,0 +1,271 @@
+/* Grants, promotion, and the restart of a primary. */
+
+/* Smallest and largest k that node g tells: its newest committed setting, every later one in its
+   log, and the k of each epoch that it granted since. */
+inline tell_ks(g, c) {
+#if SETTINGS || LOWER
+  k = KAT(g, nd[g].shown);
+  widen(c);
+  i = 1;
+  do
+  :: i <= nd[g].end ->
+    if
+    :: i > nd[g].shown && IS_SET(nd[g].lk[i]) && KEEP(SMALLEST_K) -> k = KOF(nd[g].lk[i]); widen(c)
+    :: else
+    fi;
+    i++
+  :: else -> break
+  od;
+#if LOWER
+  i = 1;
+  do
+  :: i <= EPOCHS ->
+    if
+    :: nd[g].gk[i] != 0 && i != NUM(nd[c].gr) && KEEP(K_TOLD) -> k = nd[g].gk[i] - 1; widen(c)
+    :: else
+    fi;
+    i++
+  :: else -> break
+  od
+#endif
+#else
+  skip
+#endif
+}
+/* With k. */
+inline widen(c) {
+  if
+  :: k < nd[c].kmin -> nd[c].kmin = k
+  :: k > nd[c].kmax -> nd[c].kmax = k
+  :: else
+  fi
+}
+/* A k that was told with a grant is of no interest once a setting of that epoch, or of a newer one,
+   is committed here. */
+inline settle_told(n) {
+#if LOWER
+  f = 0;
+  i = 1;
+  do
+  :: i <= nd[n].shown ->
+    if
+    :: IS_SET(nd[n].lk[i]) -> f = NUM(nd[n].le[i])
+    :: else
+    fi;
+    i++
+  :: else -> break
+  od;
+  i = 1;
+  do
+  :: i <= f -> nd[n].gk[i] = 0; i++
+  :: else -> break
+  od
+#else
+  skip
+#endif
+}
+/* One number, two nodes: nobody can say which log is newer, and the candidate goes no further. */
+#define IS_SPLIT(a, b) (NUM(a) == NUM(b) && a != b)
+inline told_end(c, e, s) {
+  if
+  :: NUM(e) > NUM(nd[c].beste) || (e == nd[c].beste && s > nd[c].bests) || IS_SPLIT(e, nd[c].beste) -> nd[c].beste = e; nd[c].bests = s
+  :: else
+  fi
+}
+
+/* Nodes 1 and 2 are alike, until one of them stands: let that be node 1. */
+#if NODES == 3 && !MEMBERS
+bool one_stood;
+#define IN_TURN(n) (n != 2 || one_stood)
+#define TAKE_TURN(n) one_stood = one_stood || n == 1
+#else
+#define IN_TURN(n) true
+#define TAKE_TURN(n) skip
+#endif
+
+/* An operator orders a promotion, or a primary restarts with k > 0. The candidate grants itself
+   first, durably. newk: 0 none, else 1 + the lowered k. */
+#define MAY_STAND(n) ((nd[n].role == SECONDARY || nd[n].role == CANDIDATE) && NUM(nd[n].gr) < EPOCHS && HAS(VAT(n, nd[n].end), n) && IN_TURN(n))
+inline stand(n, newk) {
+  d_step {
+    MAY_STAND(n) && (newk == 0 || newk - 1 < KAT(n, nd[n].end)) ->
+    TAKE_TURN(n);
+    forget_role(n);
+    nd[n].gr = EP(NUM(nd[n].gr) + 1, n);
+    nd[n].mine = 0;
+    nd[n].fol = 0;
+    nd[n].role = CANDIDATE;
+    nd[n].grants = 1 << n;
+    nd[n].kmin = KAT(n, nd[n].shown);
+    nd[n].kmax = KAT(n, nd[n].shown);
+    tell_ks(n, n);
+#if LOWER
+    nd[n].gk[NUM(nd[n].gr)] = newk;
+#endif
+    nd[n].beste = LASTE(n);
+    nd[n].bests = nd[n].end;
+    printf("node %d stands for epoch %d (lowers k: %d)\n", n, NUM(nd[n].gr), newk)
+  }
+}
+
+/* A member grants: persisted, and links of older epochs end. A primary that is asked steps down.
+   What it tells is as of before the grant. */
+#define MAY_GRANT(g, c) (g != c && nd[c].role == CANDIDATE && UP(g) && !HAS(nd[c].grants, g) && (NUM(nd[g].gr) < NUM(nd[c].gr) || nd[g].gr == nd[c].gr))
+inline grant(g, c) {
+  d_step {
+    MAY_GRANT(g, c) ->
+    nd[c].grants = nd[c].grants | (1 << g);
+    if
+    :: KEEP(SMALLEST_K) -> tell_ks(g, c)
+    :: else
+    fi;
+    told_end(c, nd[g].le[nd[g].dur], nd[g].dur);
+    take_epoch(g, nd[c].gr);
+#if LOWER
+    nd[g].gk[NUM(nd[c].gr)] = nd[c].gk[NUM(nd[c].gr)];
+#endif
+    if
+    :: SERVES(g) || nd[g].role == CANDIDATE -> forget_role(g); nd[g].role = SECONDARY
+    :: else
+    fi;
+    printf("node %d grants epoch %d to node %d; its log ends at epoch %d seq %d\n", g, NUM(nd[c].gr), c, NUM(nd[g].le[nd[g].dur]), nd[g].dur)
+  }
+}
+
+/* The tail of whoever is ahead; never in place of anything that was shown. */
+#define SAME_EPOCH_AHEAD(c) (nd[c].beste == LASTE(c) && nd[c].bests > nd[c].end)
+#define IS_AHEAD(c) (NUM(nd[c].beste) > NUM(LASTE(c)) || IS_SPLIT(nd[c].beste, LASTE(c)) || (SAME_EPOCH_AHEAD(c) && NODE(LASTE(c)) != c))
+inline fetch(c, g) {
+  d_step {
+    g != c && nd[c].role == CANDIDATE && IS_AHEAD(c) && !IS_SPLIT(nd[c].beste, LASTE(c)) && UP(g) && nd[g].dur >= nd[c].bests && nd[g].le[nd[c].bests] == nd[c].beste ->
+    fork(c, g);
+    cut_after(c, f);
+    assert(DEGRADE == 1 || nd[c].shown <= nd[c].end);
+    copy_from(c, g, nd[c].bests);
+    nd[c].dur = nd[c].end;
+    tell_ks(c, c);
+    printf("node %d fetches up to seq %d from node %d\n", c, nd[c].end, g);
+    check_logs(c)
+  }
+}
+
+/* The operator's word: who did not grant is stopped now, and was not made primary in an epoch newer
+   than the last one in the candidate's log. Given only when it is true. */
+#define DOWN_AND_OLD(c, n) (!UP(n) && (led[n] <= NUM(LASTE(c)) || !KEEP(WORD_IS_TRUE)))
+#if NODES == 3
+#define WORD(c) ((HAS(nd[c].grants, 0) || DOWN_AND_OLD(c, 0)) && (HAS(nd[c].grants, 1) || DOWN_AND_OLD(c, 1)) && (HAS(nd[c].grants, 2) || DOWN_AND_OLD(c, 2)))
+#define ALL_DOWN(c) ((HAS(nd[c].grants, 0) || !UP(0)) && (HAS(nd[c].grants, 1) || !UP(1)) && (HAS(nd[c].grants, 2) || !UP(2)))
+#else
+#define WORD(c) ((HAS(nd[c].grants, 0) || DOWN_AND_OLD(c, 0)) && (HAS(nd[c].grants, 1) || DOWN_AND_OLD(c, 1)))
+#define ALL_DOWN(c) ((HAS(nd[c].grants, 0) || !UP(0)) && (HAS(nd[c].grants, 1) || !UP(1)))
+#endif
+
+/* Grants of N - k members (k: the smallest told), at least one, and of k + 1 (k: the largest told)
+   or the word. */
+#define GRANTED(c, voters) COUNT(nd[c].grants & ((KEEP(FORGOTTEN_DO_NOT_COUNT)) -> (voters) : 7))
+#define NEEDED(c, voters) (COUNT(voters) - (DEGRADE == 2 -> 0 : nd[c].kmin) - !KEEP(QUORUM))
+#define MEETS_COMMITS(c, v) (GRANTED(c, v) >= NEEDED(c, v) || (!KEEP(WORD_REPLACES_NO_GRANT) && WORD(c)))
+#define OUTLIVES_OLD(c, v) (GRANTED(c, v) > nd[c].kmax || WORD(c) || !KEEP(K_PLUS_ONE_OR_WORD))
+#define ENOUGH(c, v) (HAS(v, c) && MEETS_COMMITS(c, v) && OUTLIVES_OLD(c, v))
+
+/* With a change of members pending in the candidate's log: enough among the old and the new. */
+#if MEMBERS
+#define ENOUGH_IF(c, from, i, others) ((!(i > (from) && i <= nd[c].end && IS_MEM(nd[c].lk[i])) || ENOUGH(c, VOTERS(nd[c].lk[i]))) && others)
+#define ENOUGH_IN_ALL(c) (ENOUGH(c, VAT(c, nd[c].shown)) && (FIND(ENOUGH_IF, c, nd[c].shown, true) || !KEEP(OLD_AND_NEW_MEMBERS)))
+#else
+#define ENOUGH_IN_ALL(c) ENOUGH(c, VOTERS0)
+#endif
+
+#include "switchover.pml"
+
+#define LOG_IS_COMPLETE(c) (!IS_AHEAD(c) || !KEEP(FETCH_WHO_IS_AHEAD))
+#define MAY_BEGIN(c) (nd[c].role == CANDIDATE && nd[c].end < SEQ && LOG_IS_COMPLETE(c) && NOT_HANDED_AWAY(c) && (ENOUGH_IN_ALL(c) || HANDED_TO_ME(c) || CLEANLY_STOPPED(c)))
+
+/* The epoch is claimed on disk, then its start record is appended. */
+inline lead(n, how) {
+  nd[n].mine = how;
+  nd[n].fol = 0;
+  nd[n].role = STARTING;
+  if
+  :: KEEP(WORD_COVERS_UNFINISHED) -> led[n] = NUM(nd[n].gr)
+  :: else
+  fi;
+#if LOWER
+  if
+  :: nd[n].gk[NUM(nd[n].gr)] != 0 -> append(n, K_STARTK + nd[n].gk[NUM(nd[n].gr)] - 1)
+  :: else -> append(n, K_START)
+  fi;
+#else
+  append(n, K_START);
+#endif
+  nd[n].ss = nd[n].end
+}
+
+/* The largest k that the log itself has from the committed setting on: for the start record. */
+inline own_kmax(n) {
+  nd[n].kmin = KAT(n, nd[n].shown);
+  nd[n].kmax = KAT(n, nd[n].shown);
+  if
+  :: KEEP(LARGEST_K_FOR_START) -> tell_log_ks(n)
+  :: else
+  fi;
+  nd[n].kmin = 0
+}
+inline tell_log_ks(n) {
+#if SETTINGS || LOWER
+  i = nd[n].shown + 1;
+  do
+  :: i <= nd[n].end ->
+    if
+    :: IS_SET(nd[n].lk[i]) -> k = KOF(nd[n].lk[i]); widen(n)
+    :: else
+    fi;
+    i++
+  :: else -> break
+  od
+#else
+  skip
+#endif
+}
+
+inline begin(n) {
+  d_step {
+    MAY_BEGIN(n) ->
+    printf("node %d becomes primary in epoch %d with grants %d (bits)\n", n, NUM(nd[n].gr), nd[n].grants);
+    BAR_STOPPED(n);
+    forget_role(n);
+    own_kmax(n);
+    lead(n, 1);
+    check_promoted(n);
+    check_logs(n)
+  }
+}
+
+#if RESUME
+/* k = 0 in all settings: a restarted primary asks whoever it reaches, perhaps nobody. It goes on if
+   the newest epoch it granted is its own, with the start record in its log (or it was claimed by a
+   resume that a crash interrupted), and it is not the author of a hand-over. */
+#define K_IS_0(i) (i < nd[n].shown || !IS_SET(nd[n].lk[i]) || KOF(nd[n].lk[i]) == 0)
+#define NONZERO_IF(n, p, i, others) ((i > (p) && i <= nd[n].end && IS_SET(nd[n].lk[i]) && KOF(nd[n].lk[i]) > 0) || others)
+#if SETTINGS || LOWER
+#define K_IS_ZERO(n) (KAT(n, nd[n].shown) == 0 && !FIND(NONZERO_IF, n, nd[n].shown, false))
+#else
+#define K_IS_ZERO(n) (K0 == 0)
+#endif
+#define NEWEST_IS_OWN(n) (nd[n].mine == 2 || (nd[n].mine == 1 && LASTE(n) == nd[n].gr) || !KEEP(RESUME_IN_NEWEST_OWN))
+inline resume(n) {
+  d_step {
+    nd[n].role == SECONDARY && K_IS_ZERO(n) && NODE(LASTE(n)) == n && NEWEST_IS_OWN(n) && !HANDED_AWAY(n) && !BARRED(n) && NUM(nd[n].gr) < EPOCHS && nd[n].end < SEQ ->
+    if
+    :: KEEP(NEW_EPOCH_AT_RESTART) -> nd[n].gr = EP(NUM(nd[n].gr) + 1, n)
+    :: else
+    fi;
+    printf("node %d resumes as primary in epoch %d\n", n, NUM(nd[n].gr));
+    forget_role(n);
+    own_kmax(n);
+    lead(n, 2);
+    check_promoted(n);
+    check_logs(n)
+  }
+}
+#endif

@@ -1,0 +1,34 @@
+/* Switchover, and the clean-stop record: logs whose end says that their author appends nothing more
+   in that epoch. */
+
+#if SWITCHOVER
+/* A log that ends in a hand-over to t belongs to t: nobody else goes on from it without a grant of t
+   (which is t's durable refusal) or the word that t is down and was not primary since. */
+#define HANDED_AWAY(n) (IS_HAND(LASTK(n)) && TARGET(LASTK(n)) != n && KEEP(HANDED_OVER_NEEDS_TARGET))
+#define NOT_HANDED_AWAY(c) (!HANDED_AWAY(c) || HAS(nd[c].grants, TARGET(LASTK(c))) || DOWN_AND_OLD(c, TARGET(LASTK(c))))
+/* The target needs no more than the author's grant, or the word: the author has appended nothing after
+   it, and does not resume when it is started again. The right ends for good when the target has
+   granted a newer epoch to another node. */
+#define RIGHT_STANDS(c) (nd[c].other <= NUM(LASTE(c)) || !KEEP(HANDOVER_RIGHT_ENDS))
+#define HANDED_TO_ME(c) (IS_HAND(LASTK(c)) && TARGET(LASTK(c)) == c && RIGHT_STANDS(c) && (HAS(nd[c].grants, NODE(LASTE(c))) || WORD(c)))
+#else
+#define HANDED_AWAY(n) false
+#define NOT_HANDED_AWAY(c) true
+#define HANDED_TO_ME(c) false
+#endif
+
+#if STOPS
+/* A log that ends in a clean-stop record is complete; that no newer epoch began elsewhere is the
+   operator's word, in full. */
+/* With k = 0 the stopped one could resume by itself, in the same epoch number, if it were started where
+   it reaches nobody. So the word promises one thing more: whoever is stopped is not started before it
+   can reach the new primary. */
+byte barred;
+#define BAR_STOPPED(c) if :: ENOUGH_IN_ALL(c) || !KEEP(STOPPED_STAYS_STOPPED) :: else -> barred = barred | (7 & ~nd[c].grants) fi
+#define BARRED(n) HAS(barred, n)
+#define CLEANLY_STOPPED(c) (LASTK(c) == K_STOP && (WORD(c) || (!KEEP(STOP_NEEDS_FULL_WORD) && ALL_DOWN(c))))
+#else
+#define BAR_STOPPED(c) skip
+#define BARRED(n) false
+#define CLEANLY_STOPPED(c) false
+#endif
