@@ -1,4 +1,7 @@
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 #include "api/cli/commands.h"
 #include "api/cli/exit_code.h"
@@ -27,6 +30,26 @@ bool IsWhole(const json::array& nodes) {
          });
 }
 
+// "snapshot 42 %": how much of it is there.
+json::array WithProgress(json::array nodes) {
+  for (json::value& node : nodes) {
+    if (!node.is_object()) continue;
+    json::object& shown = node.get_object();
+    const json::value* snapshot = shown.if_contains("snapshot");
+    if (snapshot == nullptr || !snapshot->is_object()) continue;
+    const json::value* bytes = snapshot->get_object().if_contains("bytes");
+    const json::value* total = snapshot->get_object().if_contains("bytes_total");
+    if (bytes == nullptr || total == nullptr) continue;
+    boost::system::error_code fault;
+    const auto of = total->to_number<double>(fault);
+    const auto part = bytes->to_number<double>(fault);
+    if (fault || of <= 0) continue;
+    shown["state"] = fmt::format("{} {:.0f} %", TextIn(shown, "state"),
+                                 std::floor(std::min(part / of, 1.0) * 100));
+  }
+  return nodes;
+}
+
 absl::Status Show(const Context& context, Session& session) {
   absl::StatusOr<json::object> answer = session.Get("/v1/status");
   if (!answer.ok()) {
@@ -41,18 +64,18 @@ absl::Status Show(const Context& context, Session& session) {
   if (context.json()) {
     HOLDFAST_RETURN_IF_ERROR(PrintJson(context, "status", *answer));
   } else {
-    HOLDFAST_RETURN_IF_ERROR(
-        WriteOut(context, RenderTable(nodes->get_array(), {{"NODE", "id"},
-                                                           {"ROLE", "role"},
-                                                           {"STATE", "state"},
-                                                           {"SERVING", "serving"},
-                                                           {"EPOCH", "epoch"},
-                                                           {"APPLIED", "applied_seq"},
-                                                           {"LAG", "lag_records"},
-                                                           {"LAG S", "lag_seconds"},
-                                                           {"LINK S", "link_age_seconds"},
-                                                           {"VERSION", "version"},
-                                                           {"URL", "url"}})));
+    HOLDFAST_RETURN_IF_ERROR(WriteOut(
+        context, RenderTable(WithProgress(nodes->get_array()), {{"NODE", "id"},
+                                                                {"ROLE", "role"},
+                                                                {"STATE", "state"},
+                                                                {"SERVING", "serving"},
+                                                                {"EPOCH", "epoch"},
+                                                                {"APPLIED", "applied_seq"},
+                                                                {"LAG", "lag_records"},
+                                                                {"LAG S", "lag_seconds"},
+                                                                {"LINK S", "link_age_seconds"},
+                                                                {"VERSION", "version"},
+                                                                {"URL", "url"}})));
   }
   if (IsWhole(nodes->get_array())) return absl::OkStatus();
   // Without a message: everything was shown.

@@ -30,6 +30,10 @@ json::object RenderNode(const v1::NodeReport& node, const std::string& url) {
   if (!down && node.has_lag_seconds()) lag_seconds = node.lag_seconds();
   json::value link_age;
   if (node.has_link_age_seconds()) link_age = node.link_age_seconds();
+  json::value snapshot;
+  if (!down && node.snapshot_bytes_total() > 0) {
+    snapshot = {{"bytes", node.snapshot_bytes()}, {"bytes_total", node.snapshot_bytes_total()}};
+  }
   return {
       {"id", node.node_id()},
       {"role", down ? json::value() : TextOrNull(node.role())},
@@ -43,6 +47,7 @@ json::object RenderNode(const v1::NodeReport& node, const std::string& url) {
       {"lag_records", lag_records},
       {"lag_seconds", lag_seconds},
       {"link_age_seconds", link_age},
+      {"snapshot", snapshot},
       {"url", TextOrNull(url)},
       {"version", TextOrNull(node.version())},
   };

@@ -22,7 +22,9 @@ struct HelloInfo {
   EntryMeta last;                   // end of its log
   uint64_t committed_seq = 0;       // shown there: never to be cut
   std::vector<EpochStart> history;  // OLDEST first here (newest first on the wire), the newest 64
-  bool needs_snapshot = false;      // its rows cannot be trusted: only a snapshot will do
+  bool needs_snapshot = false;      // its rows cannot be trusted
+  std::string snapshot_id;          // an interrupted one, to go on at snapshot_offset
+  uint64_t snapshot_offset = 0;
 };
 
 enum class HelloVerdict { kContinue, kCut, kSnapshot, kHigherEpoch, kRefused };

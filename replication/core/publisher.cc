@@ -113,6 +113,14 @@ std::optional<Digest> DigestAtTheirLast(const HelloInfo& hello, const PrimaryLog
   return log.digest_at_their_last;
 }
 
+// A snapshot must not lie below what of the follower's log is ours and committed; and one that
+// takes back what was shown there must be of our own epoch.
+uint64_t SnapshotFrom(const HelloInfo& hello, const PrimaryLog& log) {
+  const uint64_t fork = ForkPoint(log.shape, {hello.history, hello.last}).value_or(0);
+  if (fork < hello.committed_seq) return log.shape.history.back().first_seq;
+  return std::min({fork, hello.last.seq, log.committed_seq});
+}
+
 }  // namespace
 
 HelloAnswerInfo PublisherMachine::Judge(const HelloInfo& hello, const PrimaryLog& log) {
@@ -123,7 +131,7 @@ HelloAnswerInfo PublisherMachine::Judge(const HelloInfo& hello, const PrimaryLog
     answer.reason = std::move(reason);
     return answer;
   };
-  if (hello.needs_snapshot) return snapshot("the rows there cannot be trusted");
+  if (hello.needs_snapshot) return snapshot("asked for: its rows cannot be trusted");
   const auto fork = ForkPoint(log.shape, {hello.history, hello.last});
   if (!fork.has_value()) return snapshot("no common epoch in the history shown");
   if (*fork < hello.committed_seq) {
@@ -145,6 +153,12 @@ HelloAnswerInfo PublisherMachine::Judge(const HelloInfo& hello, const PrimaryLog
   }
   if (*mine != hello.last.digest) {
     return snapshot(fmt::format("diverged: another chain digest at {}", ToText(hello.last)));
+  }
+  // Only one that takes nothing from the follower's log: what it has may count as durable.
+  const uint64_t behind = log.shape.last.seq - hello.last.seq;
+  if (log.rows > 0 && behind > SnapshotIsCheaperAbove(log.rows) &&
+      log.committed_seq >= hello.last.seq) {
+    return snapshot(fmt::format("cheaper: {} records behind, {} rows", behind, log.rows));
   }
   return answer;
 }
@@ -173,6 +187,7 @@ PublisherEffects PublisherMachine::OnHello(const HelloInfo& hello, const Primary
       phase_ = Phase::kSnapshot;
       state_ = answer.reason.starts_with("diverged") ? PeerState::kDiverged : PeerState::kSnapshot;
       effects.send_snapshot = true;
+      effects.snapshot_from = SnapshotFrom(hello, log);
       break;
     case HelloVerdict::kHigherEpoch:
     case HelloVerdict::kRefused:

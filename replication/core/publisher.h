@@ -32,6 +32,7 @@ struct PrimaryLog {
   uint64_t oldest_retained_seq = 1;  // entries from here on can be read and sent
   uint32_t feature_level = 0;        // what a follower must understand
   bool serving = false;              // false: not primary (any more)
+  uint64_t rows = 0;                 // of the state; 0: not known
   // Our digest at hello.last.seq, read by the shell; nullopt when it is not retained. For seq 0 and
   // for the head no read is needed.
   std::optional<Digest> digest_at_their_last;
@@ -63,10 +64,18 @@ struct PublisherEffects {
   std::optional<SendBatch> batch;  // read the entries, send them, then OnBatchSent
   std::optional<HeartbeatInfo> heartbeat;
   bool send_snapshot = false;    // then OnSnapshotSent
+  uint64_t snapshot_from = 0;    // at this position or above: what the follower keeps of its log
   std::optional<AckInfo> acked;  // to CommitRule::OnAck
   std::optional<DropReason> drop;
   std::string drop_detail;
 };
+
+// Whoever is this far behind is served sooner by a snapshot than by the log. Of a small state a
+// snapshot is cheap too, but it takes a log away that others may ask for.
+inline constexpr uint64_t kSnapshotBehindMin = 4096;
+inline uint64_t SnapshotIsCheaperAbove(uint64_t rows) {
+  return rows / 8 > kSnapshotBehindMin ? rows / 8 : kSnapshotBehindMin;
+}
 
 // The primary's side of one follower's stream, from its hello to the end of that stream.
 //

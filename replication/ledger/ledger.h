@@ -17,9 +17,11 @@
 #include "absl/status/statusor.h"
 #include "replication/core/commit_rule.h"
 #include "replication/core/log_track.h"
+#include "replication/ledger/changed_keys.h"
 #include "replication/ledger/committed_file.h"
 #include "replication/ledger/entry_ring.h"
 #include "replication/ledger/log_window.h"
+#include "replication/ledger/snapshot_rows.h"
 #include "server/base/clock.h"
 #include "server/base/limits.h"
 #include "server/base/mutex.h"
@@ -72,7 +74,7 @@ struct SnapshotPoint {
   uint64_t seq = 0;
   Digest digest{};
   Digest state_digest{};
-  uint64_t rows = 0;
+  uint64_t changes = 0;             // given to make it; a row may be in several
   std::vector<EpochStart> history;  // up to seq, oldest first
 };
 
@@ -147,11 +149,10 @@ class Ledger {
   // Unfollow, and what the log was at that moment: from then on nothing of an epoch older than
   // `granted` comes in, also when somebody was about to follow it.
   HeldLog HoldAppends(const Epoch& granted);
-  // Replaces everything. `next` gives the rows until nullopt; the old state is served meanwhile.
-  // DATA_LOSS, and nothing changed, when the rows do not give the state digest.
-  absl::Status ReplaceBySnapshot(
-      const SnapshotPoint& point,
-      const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next);
+  // Replaces everything; the old state is served meanwhile. DATA_LOSS, and nothing changed, when
+  // the rows do not give the state digest. Calls `alive` now and then: it takes a while.
+  absl::Status ReplaceBySnapshot(const SnapshotPoint& point, SnapshotRows rows,
+                                 const std::function<void()>& alive);
 
   // ---- For streams and snapshots, on any thread.
   // Entries from `first_seq` on, also those not durable yet. OUT_OF_RANGE when trimmed away.
@@ -160,8 +161,12 @@ class Ledger {
   // nullopt when not retained.
   std::optional<Digest> DigestAt(uint64_t seq);
   uint64_t oldest_seq() const;
-  // All rows at one committed position. Writers wait while it runs.
-  absl::StatusOr<SnapshotPoint> CopyRows(absl::FunctionRef<absl::Status(const v1::Row&)> row) const;
+  // Gives all rows of one committed position as changes to nothing, of which later ones win: each
+  // row as it was at some moment, then what changed meanwhile. Writers wait for short slices only.
+  // One copy at a time. ABORTED: a snapshot replaced everything meanwhile.
+  using ChangeSink = absl::FunctionRef<absl::Status(const v1::RowChange&)>;
+  absl::StatusOr<SnapshotPoint> CopyRows(ChangeSink sink);
+  uint64_t rows() const;
   // Keeps at least the newest `records` entries.
   absl::Status Trim(uint64_t records);
 
@@ -230,11 +235,18 @@ class Ledger {
   ForeignOutcome AppendForeignNow(const ForeignBatch& batch);
   absl::Status PushForeign(const ForeignBatch& batch, const BatchOutcome& outcome);
   absl::Status CutNow(uint64_t seq);
-  absl::Status ReplaceNow(const SnapshotPoint& point,
-                          const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next);
+  absl::Status ReplaceNow(const SnapshotPoint& point, SnapshotRows rows,
+                          const std::function<void()>& alive);
   absl::Status SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotPoint& point);
   void RebuildPending();
   HeldLog HeldNow() const;
+
+  // ---- copy_rows.cc
+  class Slice;
+  absl::Status CopyTable(v1::Table table, Slice& slice, ChangeSink sink);
+  absl::StatusOr<std::vector<uint64_t>> IdsOf(v1::Table table) const;
+  absl::Status CopyChanged(const ChangedKeys& keys, Slice& slice, ChangeSink sink);
+  absl::Status CheckCopied() const ABSL_SHARED_LOCKS_REQUIRED(state_mu_);
 
   const Options options_;
   storage::Store& store_;
@@ -256,6 +268,8 @@ class Ledger {
   std::unique_ptr<vault::State> state_ ABSL_GUARDED_BY(state_mu_);
   EntryMeta shown_ ABSL_GUARDED_BY(state_mu_);
   Digest shown_state_digest_ ABSL_GUARDED_BY(state_mu_){};
+  std::optional<ChangedKeys> changed_ ABSL_GUARDED_BY(state_mu_);  // while a copy is made
+  Mutex copy_mu_;                                                  // one copy at a time
 
   mutable Mutex mu_;
   mutable CondVar wake_;

@@ -101,6 +101,7 @@ void Ledger::ApplyShown(uint64_t seq) {
       for (const v1::RowChange& change : item.record->changes()) {
         // It was laid over this very state before; a failure here is ours.
         HOLDFAST_CHECK(state_->Apply(change).ok());
+        if (changed_) changed_->Note(change);
       }
       digest.Add(item.digest_change);
     }

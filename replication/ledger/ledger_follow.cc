@@ -13,6 +13,8 @@
 namespace holdfast::replication {
 namespace {
 
+constexpr uint64_t kAliveEveryRows = 4096;
+
 absl::Status Stopping() { return absl::UnavailableError("the ledger stops"); }
 
 }  // namespace
@@ -171,17 +173,15 @@ void Ledger::RebuildPending() {
   }
 }
 
-absl::Status Ledger::ReplaceBySnapshot(
-    const SnapshotPoint& point,
-    const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next) {
+absl::Status Ledger::ReplaceBySnapshot(const SnapshotPoint& point, SnapshotRows rows,
+                                       const std::function<void()>& alive) {
   absl::Status status = Stopping();
-  RunOnWriter([&] { status = ReplaceNow(point, next); });
+  RunOnWriter([&] { status = ReplaceNow(point, std::move(rows), alive); });
   return status;
 }
 
-absl::Status Ledger::ReplaceNow(
-    const SnapshotPoint& point,
-    const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next) {
+absl::Status Ledger::ReplaceNow(const SnapshotPoint& point, SnapshotRows rows,
+                                const std::function<void()>& alive) {
   {
     MutexLock lock(mu_);
     HOLDFAST_RETURN_IF_ERROR(failure_);
@@ -192,34 +192,33 @@ absl::Status Ledger::ReplaceNow(
     return absl::DataLossError(
         fmt::format("a snapshot at {}, but this node has shown {}", ToText(to), ToText(shown)));
   }
-  auto fresh = std::make_unique<vault::State>();
-  StateDigest digest;
-  const auto checked = [&]() -> absl::StatusOr<std::optional<v1::Row>> {
-    HOLDFAST_ASSIGN_OR_RETURN(std::optional<v1::Row> row, next());
-    if (!row) {
-      if (digest.value() != point.state_digest) {
-        return absl::DataLossError("the rows of the snapshot do not give its state digest");
-      }
-      for (const v1::DataKeyRow* key : AllDataKeys(*fresh)) {
-        HOLDFAST_RETURN_IF_ERROR(keys_.Load(*key));
-      }
-      HOLDFAST_CRASH_POINT("snapshot.install.before_swap");
-      return row;
-    }
-    HOLDFAST_CRASH_POINT("snapshot.install.in_rows");
-    HOLDFAST_RETURN_IF_ERROR(vault::CheckRow(*row));
-    digest.Add(MacOfRow(keys_, vault::KeyOf(*row).table(), vault::InnerOf(*row)));
-    HOLDFAST_RETURN_IF_ERROR(fresh->Put(*row));
-    return row;
-  };
+  HOLDFAST_RETURN_IF_ERROR(rows.Finish());
+  if (rows.digest() != point.state_digest) {
+    return absl::DataLossError("the rows of the snapshot do not give its state digest");
+  }
+  for (const v1::DataKeyRow* key : AllDataKeys(rows.state())) {
+    HOLDFAST_RETURN_IF_ERROR(keys_.Load(*key));
+  }
   HOLDFAST_CRASH_POINT("snapshot.install.begin");
   const storage::Applied applied{
       .position = to, .digest = point.digest, .state_digest = point.state_digest};
+  vault::RowWalk walk(rows.state());
+  uint64_t given = 0;
+  const auto next = [&]() -> absl::StatusOr<std::optional<v1::Row>> {
+    if (++given % kAliveEveryRows == 0) alive();
+    std::optional<v1::Row> row = walk.Next();
+    if (row) {
+      HOLDFAST_CRASH_POINT("snapshot.install.in_rows");
+    } else {
+      HOLDFAST_CRASH_POINT("snapshot.install.before_swap");
+    }
+    return row;
+  };
   // The history in the same transaction: one that is not the log's is refused at the next start.
   HOLDFAST_RETURN_IF_ERROR(store_.ReplaceBySnapshot(
-      checked, applied, point.last_epoch, {{kHistoryFact, EncodeHistory(point.history)}}));
+      next, applied, point.last_epoch, {{kHistoryFact, EncodeHistory(point.history)}}));
   HOLDFAST_CRASH_POINT("snapshot.install.after_swap");
-  return SwapIn(std::move(fresh), point);
+  return SwapIn(rows.Take(), point);
 }
 
 absl::Status Ledger::SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotPoint& point) {
@@ -231,6 +230,7 @@ absl::Status Ledger::SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotP
   HOLDFAST_CRASH_POINT("snapshot.install.after_save");
   {
     WriterLock lock(state_mu_);
+    if (changed_) changed_->NoteReplaced();
     fresh.swap(state_);
     shown_ = at;
     shown_state_digest_ = point.state_digest;

@@ -34,28 +34,6 @@ uint64_t Ledger::oldest_seq() const {
   return oldest_seq_;
 }
 
-absl::StatusOr<SnapshotPoint> Ledger::CopyRows(
-    absl::FunctionRef<absl::Status(const v1::Row&)> row) const {
-  SnapshotPoint point;
-  {
-    ReaderLock lock(state_mu_);
-    point.last_epoch = shown_.epoch;
-    point.seq = shown_.seq;
-    point.digest = shown_.digest;
-    point.state_digest = shown_state_digest_;
-    absl::Status status;
-    state_->ForEachRow([&](const v1::Row& each) {
-      if (!status.ok()) return;
-      ++point.rows;
-      status = row(each);
-    });
-    HOLDFAST_RETURN_IF_ERROR(status);
-  }
-  MutexLock lock(mu_);
-  point.history = HistoryUpTo(track_->history(), point.seq);
-  return point;
-}
-
 absl::Status Ledger::Trim(uint64_t records) {
   uint64_t up_to = 0;
   RunOnWriter([&] { up_to = window_.rows_seq(); });

@@ -4,7 +4,6 @@
 
 #include "replication/core/history.h"
 #include "replication/node/translate.h"
-#include "server/base/crash_point.h"
 #include "server/base/limits.h"
 #include "server/crypto/random.h"
 #include "server/observe/log.h"
@@ -19,7 +18,9 @@ double RandomShare() { return crypto::RandomBelow(1 << 20) / static_cast<double>
 }  // namespace
 
 FollowLoop::FollowLoop(Deps deps)
-    : deps_(std::move(deps)), machine_(deps_.book.promises().granted) {
+    : deps_(std::move(deps)),
+      machine_(deps_.book.promises().granted),
+      intake_(deps_.identity.data_folder, deps_.keys) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -72,7 +73,9 @@ LinkView FollowLoop::View() const {
                 .lag_seconds = machine_.LagSeconds(now),
                 .lag_records = machine_.LagRecords(),
                 .link_age_seconds = machine_.LinkAgeSeconds(now),
-                .fault = fault_};
+                .fault = fault_,
+                .snapshot_bytes = snapshot_bytes_,
+                .snapshot_bytes_total = snapshot_bytes_total_};
   view.live = !stop_ && !paused_ && machine_.streaming() && view.state != PeerState::kStale;
   return view;
 }
@@ -192,6 +195,7 @@ bool FollowLoop::CarryOutOne(const FollowerEffects& effects, FollowerEffects& ne
     return true;
   }
   if (effects.follow) {
+    intake_.Drop();  // Of an interrupted one nothing is needed any more.
     deps_.ledger.Follow(effects.follow_epoch, effects.follow_first_seq);
     lost_said_ = false;
     LogInfo("follows {} in epoch {}", View().primary.value_or("nobody"),
@@ -241,8 +245,7 @@ void FollowLoop::HangUp() {
   reader_.join();
   connection_.reset();
   client_.reset();
-  snapshot_.reset();
-  snapshot_point_.reset();
+  intake_.Pause();
 }
 
 void FollowLoop::SendHello() {
@@ -252,7 +255,9 @@ void FollowLoop::SendHello() {
                         .granted = deps_.book.promises().granted,
                         .last = shape.last,
                         .committed_seq = deps_.ledger.progress().committed_seq,
-                        .history = NewestOf(shape.history, kHelloHistoryMax)};
+                        .history = NewestOf(shape.history, kHelloHistoryMax),
+                        .snapshot_id = intake_.id(),
+                        .snapshot_offset = intake_.bytes()};
   v1::FollowerFrame frame;
   *frame.mutable_hello() = ToMessage(hello, deps_.identity.version);
   connection_->Write(frame);  // A stream that is gone is told by its reader.
@@ -349,55 +354,63 @@ FollowerEffects FollowLoop::BatchFault(const absl::Status& status) {
 }
 
 FollowerEffects FollowLoop::OnSnapshotFrame(const v1::PrimaryFrame& frame) {
-  With([&](FollowerMachine& m) {
+  if (frame.has_snapshot_end()) return InstallSnapshot(frame.snapshot_end());
+  const absl::Status status = TakeSnapshotFrame(frame);
+  NoteSnapshotProgress();
+  if (!status.ok()) return SnapshotFault(status);
+  return With([&](FollowerMachine& m) {
     m.OnProgress(deps_.clock.Mono());
     return FollowerEffects{};
   });
-  if (frame.has_snapshot_begin()) {
-    absl::StatusOr<SnapshotFile> file = SnapshotFile::Make(deps_.identity.data_folder);
-    if (!file.ok()) return SnapshotFault(file.status());
-    std::vector<EpochStart> history;
-    {
-      MutexLock lock(mu_);
-      history = machine_.answer_history();
-    }
-    absl::StatusOr<SnapshotPoint> point = FromMessage(frame.snapshot_begin(), history);
-    if (!point.ok()) return SnapshotFault(point.status());
-    snapshot_.emplace(*std::move(file));
-    HOLDFAST_CRASH_POINT("snapshot.receive.begin");
-    snapshot_begin_ = frame.snapshot_begin();
-    snapshot_point_ = *std::move(point);
-    LogInfo("snapshot at {} of {} rows begins", snapshot_point_->seq, snapshot_point_->rows);
-    return {};
+}
+
+absl::Status FollowLoop::TakeSnapshotFrame(const v1::PrimaryFrame& frame) {
+  if (frame.has_snapshot_chunk()) return intake_.Add(frame.snapshot_chunk());
+  std::vector<EpochStart> history;
+  {
+    MutexLock lock(mu_);
+    history = machine_.answer_history();
   }
-  if (!snapshot_) return SnapshotFault(absl::InvalidArgumentError("a piece before its beginning"));
-  if (frame.has_snapshot_end()) return InstallSnapshot(frame.snapshot_end());
-  if (frame.snapshot_chunk().offset() != snapshot_->bytes()) {
-    return SnapshotFault(absl::InvalidArgumentError("a piece is missing"));
-  }
-  const absl::Status status = snapshot_->AddChunk(frame.snapshot_chunk().data());
-  HOLDFAST_CRASH_POINT("snapshot.receive.in_pieces");
-  return status.ok() ? FollowerEffects{} : SnapshotFault(status);
+  return intake_.Begin(frame.snapshot_begin(), history);
 }
 
 FollowerEffects FollowLoop::InstallSnapshot(const v1::SnapshotEnd& end) {
-  const Digest mac = snapshot_->MacOf(snapshot_begin_, deps_.keys);
-  if (end.bytes() != snapshot_->bytes() || end.mac() != std::string(mac.begin(), mac.end())) {
-    return SnapshotFault(absl::UnauthenticatedError("the snapshot's MAC does not fit its bytes"));
-  }
-  const absl::Status status =
-      deps_.ledger.ReplaceBySnapshot(*snapshot_point_, [this] { return snapshot_->NextRow(); });
+  const uint64_t seq = intake_.seq();
+  MonoTime told = deps_.clock.Mono();
+  const auto alive = [&] {  // Silence would end the stream before it is in place.
+    if (deps_.clock.Mono() - told < limits::kHeartbeatEvery) return;
+    told = deps_.clock.Mono();
+    TellAlive();
+  };
+  const absl::Status status = intake_.Install(end, deps_.ledger, alive);
+  NoteSnapshotProgress();
   if (!status.ok()) return SnapshotFault(status);
-  LogInfo("snapshot at {} is in place", snapshot_point_->seq);
-  snapshot_.reset();
+  LogInfo("snapshot at {} is in place", seq);
   return With([&](FollowerMachine& m) {
-    m.OnLogMoved(snapshot_point_->seq);
+    m.OnProgress(deps_.clock.Mono());
+    m.OnLogMoved(seq);
     return m.OnSnapshotInstalled();
   });
 }
 
+void FollowLoop::TellAlive() {
+  v1::FollowerFrame frame;
+  {
+    MutexLock lock(mu_);
+    *frame.mutable_ack() = ToMessage(machine_.MakeAck(0, 0, 0, deps_.clock.Mono()));
+  }
+  connection_->Write(frame);
+}
+
+void FollowLoop::NoteSnapshotProgress() {
+  MutexLock lock(mu_);
+  snapshot_bytes_ = intake_.begun() ? intake_.bytes() : 0;
+  snapshot_bytes_total_ = intake_.total();
+}
+
 FollowerEffects FollowLoop::SnapshotFault(const absl::Status& status) {
-  snapshot_.reset();
+  intake_.Drop();
+  NoteSnapshotProgress();
   return BatchFault(absl::Status(status.code(), "snapshot: " + std::string(status.message())));
 }
 

@@ -13,7 +13,7 @@
 #include "replication/ledger/ledger.h"
 #include "replication/node/epoch_book.h"
 #include "replication/node/publish_loop.h"
-#include "replication/node/snapshot_file.h"
+#include "replication/node/snapshot_intake.h"
 #include "replication/peer/peer_client.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
@@ -29,7 +29,9 @@ struct LinkView {
   std::optional<double> lag_seconds;
   std::optional<uint64_t> lag_records;
   std::optional<double> link_age_seconds;
-  std::string fault;  // why the last stream ended
+  std::string fault;            // why the last stream ended
+  uint64_t snapshot_bytes = 0;  // of the one that comes in
+  uint64_t snapshot_bytes_total = 0;
 };
 
 // The secondary's side of the stream: FollowerMachine between a connection and the ledger.
@@ -81,7 +83,10 @@ class FollowLoop {
   FollowerEffects OnFrame(Incoming incoming);
   FollowerEffects OnBatch(const v1::Batch& message);
   FollowerEffects OnSnapshotFrame(const v1::PrimaryFrame& frame);
+  absl::Status TakeSnapshotFrame(const v1::PrimaryFrame& frame);
   FollowerEffects InstallSnapshot(const v1::SnapshotEnd& end);
+  void TellAlive();
+  void NoteSnapshotProgress();
   FollowerEffects SnapshotFault(const absl::Status& status);
   FollowerEffects BatchFault(const absl::Status& status);
   void Dial(const std::string& node_id);
@@ -107,15 +112,15 @@ class FollowLoop {
   std::deque<Incoming> frames_ ABSL_GUARDED_BY(mu_);
   std::string fault_ ABSL_GUARDED_BY(mu_);
   uint64_t connection_id_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t snapshot_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t snapshot_bytes_total_ ABSL_GUARDED_BY(mu_) = 0;
 
   // The loop thread's own.
   std::shared_ptr<PeerClient> client_;
   std::shared_ptr<PrimaryConnection> connection_;
   std::thread reader_;
   bool lost_said_ = false;
-  std::optional<SnapshotFile> snapshot_;
-  v1::SnapshotBegin snapshot_begin_;
-  std::optional<SnapshotPoint> snapshot_point_;
+  SnapshotIntake intake_;
 
   std::thread thread_;
 };

@@ -26,7 +26,12 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Make(Deps deps) {
   return node;
 }
 
-Node::Node(Deps deps) : deps_(std::move(deps)) {}
+Node::Node(Deps deps)
+    : deps_(std::move(deps)),
+      shelf_({.ledger = deps_.ledger,
+              .keys = deps_.keys,
+              .clock = deps_.clock,
+              .folder = deps_.identity.data_folder}) {}
 
 Node::~Node() { Stop(); }
 
@@ -120,6 +125,7 @@ void Node::Run() {
     if (now < collect_at) continue;
     collect_at = now + kTickEvery;
     FollowMembers();
+    WatchStreams();
     CollectOwnJournal();
     if (const absl::Status status = deps_.ledger.Trim(deps_.log_records_max); !status.ok()) {
       LogWarning("the log cannot be trimmed: {}", holdfast::ToText(status));
@@ -242,6 +248,8 @@ v1::NodeReport Node::ReportNow() const {
     report.set_link_age_seconds(0);
     return report;
   }
+  report.set_snapshot_bytes(link.snapshot_bytes);
+  report.set_snapshot_bytes_total(link.snapshot_bytes_total);
   if (link.lag_seconds) report.set_lag_seconds(*link.lag_seconds);
   if (link.lag_records) report.set_lag_records(*link.lag_records);
   if (link.link_age_seconds) report.set_link_age_seconds(*link.link_age_seconds);
@@ -264,6 +272,11 @@ std::vector<v1::NodeReport> Node::Reports() const {
     reports.push_back(std::move(report));
   }
   return reports;
+}
+
+void Node::WatchStreams() {
+  MutexLock lock(streams_mu_);
+  for (PublishLoop* stream : streams_) stream->Watch();
 }
 
 std::vector<FollowerView> Node::Followers() const {

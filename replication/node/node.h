@@ -61,6 +61,7 @@ class Node : private PeerHandler {
   std::vector<v1::NodeReport> Reports() const;
   v1::NodeReport Me() const;
   std::vector<FollowerView> Followers() const;
+  const SnapshotShelf& shelf() const { return shelf_; }
   LinkView Link() const { return follow_->View(); }
   Role role() const;
   uint64_t epoch_changes() const;
@@ -78,6 +79,7 @@ class Node : private PeerHandler {
   void Wake();
   void Tick(const std::vector<Epoch>& seen);
   void FollowMembers();
+  void WatchStreams();
   void CollectOwnJournal();
   void UpdateView();
   NodeView ViewNow() const;
@@ -114,6 +116,7 @@ class Node : private PeerHandler {
   std::vector<v1::MemberRow> told_members_;  // of the join; while the state names nobody
   std::unique_ptr<EpochBook> book_;
   std::unique_ptr<FollowLoop> follow_;
+  SnapshotShelf shelf_;
 
   // Held while effects are carried out, also while they wait for streams and the ledger's writer:
   // neither of those may take it.

@@ -105,6 +105,7 @@ absl::Status Node::Follow(const PeerIdentity& peer, FollowerConnection& connecti
                                      .ledger = deps_.ledger,
                                      .keys = deps_.keys,
                                      .clock = deps_.clock,
+                                     .shelf = shelf_,
                                      .serving =
                                          [this] {
                                            MutexLock lock(serving_mu_);

@@ -24,6 +24,7 @@ bool Node::CarryOutOne(const RoleEffects& effects, RoleEffects& next) {
   if (effects.stop_publishing) {
     SetServing(std::nullopt);
     EndStreams();
+    shelf_.Clear();
     deps_.ledger.StepDown();
     ++epoch_changes_;
     next = role_.OnDrained();

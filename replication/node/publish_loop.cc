@@ -4,13 +4,11 @@
 
 #include <utility>
 
-#include "replication/node/snapshot_file.h"
 #include "replication/node/translate.h"
 #include "server/base/crash_point.h"
 #include "server/base/encoding.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
-#include "server/crypto/random.h"
 #include "server/observe/log.h"
 
 namespace holdfast::replication {
@@ -18,6 +16,14 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{200};
 constexpr std::chrono::seconds kFarewell{2};
+
+// The first word of the verdict's reason, as the metrics name it.
+std::string ReasonOf(const HelloAnswerInfo& answer) {
+  for (const char* word : {"asked", "diverged", "cheaper"}) {
+    if (answer.reason.starts_with(word)) return word;
+  }
+  return "trimmed";
+}
 
 }  // namespace
 
@@ -38,6 +44,7 @@ FollowerView PublishLoop::View() const {
 void PublishLoop::Stop() {
   {
     MutexLock lock(mu_);
+    stop_ = true;
     effects_.push_back(machine_.OnSteppedDown());
   }
   wake_.NotifyAll();
@@ -72,7 +79,8 @@ absl::Status PublishLoop::Run() {
   writer_.join();
   deps_.ledger.Unsubscribe(subscription);
   deps_.ledger.OnDisconnected(peer_.node_id);
-  return absl::OkStatus();
+  MutexLock lock(mu_);
+  return fault_;
 }
 
 absl::Status PublishLoop::ReadHello() {
@@ -94,6 +102,12 @@ absl::Status PublishLoop::ReadHello() {
     LogInfo("follower {} at {}: {}", peer_.node_id, ToText(hello.last),
             effects.answer->reason.empty() ? "goes on" : effects.answer->reason);
   }
+  if (effects.send_snapshot) {
+    snapshot_reason_ = ReasonOf(*effects.answer);
+    snapshot_from_ = effects.snapshot_from;
+    resume_id_ = hello.snapshot_id;
+    resume_offset_ = hello.snapshot_offset;
+  }
   effects_.push_back(std::move(effects));
   return absl::OkStatus();
 }
@@ -103,7 +117,8 @@ PrimaryLog PublishLoop::LogFor(const HelloInfo& hello, const Epoch& epoch) const
                  .epoch = epoch,
                  .shape = deps_.ledger.Shape(),
                  .committed_seq = deps_.ledger.progress().committed_seq,
-                 .oldest_retained_seq = deps_.ledger.oldest_seq()};
+                 .oldest_retained_seq = deps_.ledger.oldest_seq(),
+                 .rows = deps_.ledger.rows()};
   if (hello.last.seq <= log.shape.last.seq) {
     log.digest_at_their_last = deps_.ledger.DigestAt(hello.last.seq);
   }
@@ -197,7 +212,24 @@ bool PublishLoop::CarryOut(const PublisherEffects& effects) {
   return true;
 }
 
-bool PublishLoop::Send(const v1::PrimaryFrame& frame) { return connection_.Write(frame); }
+bool PublishLoop::Send(const v1::PrimaryFrame& frame) {
+  {
+    MutexLock lock(mu_);
+    sending_since_ = deps_.clock.Mono();
+  }
+  const bool sent = connection_.Write(frame);
+  MutexLock lock(mu_);
+  sending_since_.reset();
+  return sent;
+}
+
+void PublishLoop::Watch() {
+  {
+    MutexLock lock(mu_);
+    if (!sending_since_ || deps_.clock.Mono() - *sending_since_ <= limits::kLinkDownAfter) return;
+  }
+  connection_.Cancel();
+}
 
 // Sends one batch, and then all that the machine orders in its place.
 bool PublishLoop::SendBatchOf(const SendBatch& first) {
@@ -227,42 +259,76 @@ bool PublishLoop::SendBatchOf(const SendBatch& first) {
   return true;
 }
 
+// The one that the follower has a part of, or one for it from the beginning. Null: the stream is
+// gone. While it is made heartbeats go on.
+absl::StatusOr<ShelvedSnapshotPtr> PublishLoop::TakeSnapshot(uint64_t& offset) {
+  if (ShelvedSnapshotPtr begun = resume_id_.empty() ? nullptr : deps_.shelf.Find(resume_id_)) {
+    const uint64_t size = begun->file.bytes();
+    const bool piece = resume_offset_ % kSnapshotChunkBytes == 0 && resume_offset_ < size;
+    if (begun->point.seq >= snapshot_from_ && (piece || resume_offset_ == size)) {
+      offset = resume_offset_;
+      return begun;
+    }
+  }
+  offset = 0;
+  while (true) {
+    HOLDFAST_ASSIGN_OR_RETURN(ShelvedSnapshotPtr snapshot, deps_.shelf.Get(snapshot_from_, kTick));
+    if (snapshot) return snapshot;
+    PublisherEffects effects;
+    {
+      MutexLock lock(mu_);
+      if (ended_ || stop_) return ShelvedSnapshotPtr();
+      effects = machine_.OnTick(deps_.clock.Mono());
+    }
+    if (!CarryOut(effects)) return ShelvedSnapshotPtr();
+  }
+}
+
 bool PublishLoop::SendSnapshot() {
-  absl::StatusOr<SnapshotFile> file = SnapshotFile::Make(deps_.identity.data_folder);
-  if (!file.ok()) {
-    LogError("no snapshot for {}: {}", peer_.node_id, holdfast::ToText(file.status()));
+  uint64_t offset = 0;
+  const absl::StatusOr<ShelvedSnapshotPtr> taken = TakeSnapshot(offset);
+  if (!taken.ok() || *taken == nullptr) {
+    deps_.shelf.Count(snapshot_reason_, taken.ok() ? "cut" : "refused");
+    if (!taken.ok()) {
+      LogWarning("no snapshot for {}: {}", peer_.node_id, holdfast::ToText(taken.status()));
+      MutexLock lock(mu_);
+      fault_ = taken.status();
+    }
     return false;
   }
-  const absl::StatusOr<SnapshotPoint> point =
-      deps_.ledger.CopyRows([&](const v1::Row& row) { return file->AddRow(row); });
-  absl::Status status = point.ok() ? file->FinishRows() : point.status();
-  if (!status.ok()) {
-    LogError("no snapshot for {}: {}", peer_.node_id, holdfast::ToText(status));
+  const ShelvedSnapshot& snapshot = **taken;
+  LogInfo("snapshot at {} for {} from byte {} of {}", snapshot.point.seq, peer_.node_id, offset,
+          snapshot.file.bytes());
+  const absl::Status sent = SendPieces(snapshot, offset);
+  deps_.shelf.Count(snapshot_reason_, sent.ok() ? "sent" : "cut");
+  if (!sent.ok()) {
+    LogInfo("snapshot at {} for {}: {}", snapshot.point.seq, peer_.node_id, holdfast::ToText(sent));
     return false;
   }
-  LogInfo("snapshot at {} for {}: {} rows, {} bytes", point->seq, peer_.node_id, point->rows,
-          file->bytes());
+  chain_ = snapshot.point.digest;
+  MutexLock lock(mu_);
+  machine_.OnSnapshotSent(snapshot.point.seq);
+  return true;
+}
+
+absl::Status PublishLoop::SendPieces(const ShelvedSnapshot& snapshot, uint64_t offset) {
+  const absl::Status cut = absl::CancelledError("the stream was cut");
   v1::PrimaryFrame frame;
-  *frame.mutable_snapshot_begin() = ToMessage(*point, HexEncode(crypto::RandomId16()));
-  const v1::SnapshotBegin begin = frame.snapshot_begin();
-  if (!Send(frame)) return false;
-  for (uint64_t offset = 0; offset < file->bytes(); offset += kSnapshotChunkBytes) {
-    absl::StatusOr<std::string> data = file->ReadAt(offset, kSnapshotChunkBytes);
-    if (!data.ok()) return false;
+  *frame.mutable_snapshot_begin() = snapshot.begin;
+  frame.mutable_snapshot_begin()->set_offset(offset);
+  if (!Send(frame)) return cut;
+  for (; offset < snapshot.file.bytes(); offset += kSnapshotChunkBytes) {
+    HOLDFAST_ASSIGN_OR_RETURN(std::string data, snapshot.file.ReadAt(offset, kSnapshotChunkBytes));
     frame.Clear();
     frame.mutable_snapshot_chunk()->set_offset(offset);
-    frame.mutable_snapshot_chunk()->set_data(*std::move(data));
-    if (!Send(frame)) return false;
+    frame.mutable_snapshot_chunk()->set_data(std::move(data));
+    if (!Send(frame)) return cut;
     HOLDFAST_CRASH_POINT("snapshot.send.in_pieces");
   }
   frame.Clear();
-  frame.mutable_snapshot_end()->set_bytes(file->bytes());
-  frame.mutable_snapshot_end()->set_mac(std::string(AsText(file->MacOf(begin, deps_.keys))));
-  if (!Send(frame)) return false;
-  chain_ = point->digest;
-  MutexLock lock(mu_);
-  machine_.OnSnapshotSent(point->seq);
-  return true;
+  frame.mutable_snapshot_end()->set_bytes(snapshot.file.bytes());
+  frame.mutable_snapshot_end()->set_mac(std::string(AsText(snapshot.mac)));
+  return Send(frame) ? absl::OkStatus() : cut;
 }
 
 }  // namespace holdfast::replication

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "replication/core/publisher.h"
 #include "replication/ledger/ledger.h"
+#include "replication/node/snapshot_shelf.h"
 #include "replication/peer/peer_server.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
@@ -45,6 +46,7 @@ class PublishLoop {
     Ledger& ledger;
     const crypto::KeyRing& keys;
     const Clock& clock;
+    SnapshotShelf& shelf;
     // In which epoch this node serves; nullopt: it does not.
     std::function<std::optional<Epoch>()> serving;
     // Somebody knows a higher epoch, or another one of the same number.
@@ -54,6 +56,9 @@ class PublishLoop {
 
   absl::Status Run();  // until the stream ends
   void Stop();         // this node steps down, or stops
+  // Ends the stream when a follower has stopped taking what is sent: the writer waits for it then,
+  // and looks at nothing else. Called now and then.
+  void Watch();
   FollowerView View() const;
 
  private:
@@ -65,6 +70,8 @@ class PublishLoop {
   bool Send(const v1::PrimaryFrame& frame);
   bool SendBatchOf(const SendBatch& order);
   bool SendSnapshot();
+  absl::StatusOr<ShelvedSnapshotPtr> TakeSnapshot(uint64_t& offset);
+  absl::Status SendPieces(const ShelvedSnapshot& snapshot, uint64_t offset);
   void AwaitEnd();
   void Push(PublisherEffects effects);
   PrimaryLog LogFor(const HelloInfo& hello, const Epoch& epoch) const;
@@ -80,6 +87,13 @@ class PublishLoop {
   bool moved_ ABSL_GUARDED_BY(mu_) = false;
   bool refused_ ABSL_GUARDED_BY(mu_) = false;
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  std::optional<MonoTime> sending_since_ ABSL_GUARDED_BY(mu_);  // one frame
+  absl::Status fault_ ABSL_GUARDED_BY(mu_);                     // told to the follower
+  std::string snapshot_reason_;                                 // as the metrics name it
+  uint64_t snapshot_from_ = 0;
+  std::string resume_id_;
+  uint64_t resume_offset_ = 0;
   Epoch epoch_;                  // set before the writer starts
   std::optional<Digest> chain_;  // the writer's: digest before the next entry to send
   std::thread writer_;

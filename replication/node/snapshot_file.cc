@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,13 +19,12 @@ namespace holdfast::replication {
 namespace {
 
 constexpr size_t kSizeBytes = 4;
+constexpr uint64_t kFreeBytesMin = 96ULL << 20;  // above what the stores leave free themselves
 
-std::string SizeOf(uint32_t size) {
-  std::string bytes(kSizeBytes, '\0');
+void AppendSize(uint32_t size, std::string& to) {
   for (size_t i = 0; i < kSizeBytes; ++i) {
-    bytes[i] = static_cast<char>((size >> (8 * (kSizeBytes - 1 - i))) & 0xff);
+    to.push_back(static_cast<char>((size >> (8 * (kSizeBytes - 1 - i))) & 0xff));
   }
-  return bytes;
 }
 
 uint32_t ReadSize(std::string_view bytes) {
@@ -41,21 +41,44 @@ absl::StatusOr<SnapshotFile> SnapshotFile::Make(const std::string& folder) {
   return SnapshotFile(std::move(fd));
 }
 
-absl::Status SnapshotFile::AddRow(const v1::Row& row) {
-  const std::string bytes = row.SerializeAsString();
-  buffer_ += SizeOf(static_cast<uint32_t>(bytes.size()));
-  buffer_ += bytes;
-  HOLDFAST_CRASH_POINT("snapshot.make.in_rows");
-  while (buffer_.size() >= kSnapshotChunkBytes) {
-    HOLDFAST_RETURN_IF_ERROR(AddChunk(std::string_view(buffer_).substr(0, kSnapshotChunkBytes)));
-    buffer_.erase(0, kSnapshotChunkBytes);
+absl::StatusOr<SnapshotFile> SnapshotFile::Create(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.valid()) return ErrnoStatus(path);
+  return SnapshotFile(std::move(fd));
+}
+
+absl::StatusOr<SnapshotFile> SnapshotFile::Reopen(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid()) return ErrnoStatus(path);
+  const off_t size = lseek(fd.get(), 0, SEEK_END);
+  if (size < 0) return ErrnoStatus(path);
+  const uint64_t whole = static_cast<uint64_t>(size) / kSnapshotChunkBytes * kSnapshotChunkBytes;
+  if (ftruncate(fd.get(), static_cast<off_t>(whole)) != 0) return ErrnoStatus(path);
+  SnapshotFile file(std::move(fd));
+  file.bytes_ = whole;
+  for (uint64_t at = 0; at < whole; at += kSnapshotChunkBytes) {
+    HOLDFAST_ASSIGN_OR_RETURN(const std::string chunk, file.ReadAt(at, kSnapshotChunkBytes));
+    file.chain_ = crypto::Sha256({AsText(file.chain_), chunk});
   }
+  return file;
+}
+
+absl::Status SnapshotFile::AddChange(const v1::RowChange& change) {
+  AppendSize(static_cast<uint32_t>(change.ByteSizeLong()), buffer_);
+  change.AppendToString(&buffer_);
+  HOLDFAST_CRASH_POINT("snapshot.make.in_rows");
+  if (buffer_.size() < kSnapshotChunkBytes) return absl::OkStatus();
+  size_t done = 0;
+  for (; buffer_.size() - done >= kSnapshotChunkBytes; done += kSnapshotChunkBytes) {
+    HOLDFAST_RETURN_IF_ERROR(AddChunk(std::string_view(buffer_).substr(done, kSnapshotChunkBytes)));
+  }
+  buffer_.erase(0, done);
   return absl::OkStatus();
 }
 
-absl::Status SnapshotFile::FinishRows() {
+absl::Status SnapshotFile::Finish() {
   if (!buffer_.empty()) HOLDFAST_RETURN_IF_ERROR(AddChunk(buffer_));
-  buffer_.clear();
+  buffer_ = {};
   return absl::OkStatus();
 }
 
@@ -88,35 +111,8 @@ absl::StatusOr<std::string> SnapshotFile::ReadAt(uint64_t offset, size_t size) c
   return out;
 }
 
-absl::StatusOr<std::optional<v1::Row>> SnapshotFile::NextRow() {
-  const auto need = [this](size_t size) -> absl::Status {
-    if (buffer_.size() - buffer_at_ >= size) return absl::OkStatus();
-    buffer_.erase(0, buffer_at_);
-    buffer_at_ = 0;
-    HOLDFAST_ASSIGN_OR_RETURN(const std::string more,
-                              ReadAt(read_at_, std::max(size, kSnapshotChunkBytes)));
-    read_at_ += more.size();
-    buffer_ += more;
-    if (buffer_.size() >= size) return absl::OkStatus();
-    return absl::DataLossError("the snapshot ends within a row");
-  };
-  if (buffer_at_ == buffer_.size() && read_at_ == bytes_) return std::optional<v1::Row>();
-  HOLDFAST_RETURN_IF_ERROR(need(kSizeBytes));
-  const uint32_t size = ReadSize(std::string_view(buffer_).substr(buffer_at_));
-  if (size > limits::kRecordBytesMax)
-    return absl::DataLossError("the snapshot holds a row too large");
-  buffer_at_ += kSizeBytes;
-  HOLDFAST_RETURN_IF_ERROR(need(size));
-  std::optional<v1::Row> row(std::in_place);
-  if (!row->ParseFromArray(buffer_.data() + buffer_at_, static_cast<int>(size))) {
-    return absl::DataLossError("the snapshot holds what is not a row");
-  }
-  buffer_at_ += size;
-  return row;
-}
-
 Digest SnapshotFile::MacOf(const v1::SnapshotBegin& begin, const crypto::KeyRing& keys) const {
-  crypto::Fields fields("holdfast snapshot 1");
+  crypto::Fields fields("holdfast snapshot 2");
   fields.Text(begin.snapshot_id())
       .U64(begin.last_epoch().number())
       .Text(begin.last_epoch().node_id())
@@ -127,6 +123,47 @@ Digest SnapshotFile::MacOf(const v1::SnapshotBegin& begin, const crypto::KeyRing
       .U64(bytes_)
       .Text(AsText(chain_));
   return keys.SnapshotMac().Compute({fields.bytes()});
+}
+
+absl::Status ChangeParser::Take(std::string_view piece, Each each) {
+  std::string_view bytes = piece;
+  if (!rest_.empty()) {
+    rest_ += piece;
+    bytes = rest_;
+  }
+  v1::RowChange change;
+  while (bytes.size() >= kSizeBytes) {
+    const uint32_t size = ReadSize(bytes);
+    if (size > limits::kRecordBytesMax) {
+      return absl::DataLossError(
+          fmt::format("snapshot: expected a change of at most {} bytes, got "
+                      "{}",
+                      limits::kRecordBytesMax, size));
+    }
+    if (bytes.size() - kSizeBytes < size) break;
+    if (!change.ParseFromArray(bytes.data() + kSizeBytes, static_cast<int>(size))) {
+      return absl::DataLossError("the snapshot holds what is not a change of a row");
+    }
+    HOLDFAST_RETURN_IF_ERROR(each(change));
+    bytes.remove_prefix(kSizeBytes + size);
+  }
+  rest_ = std::string(bytes);
+  return absl::OkStatus();
+}
+
+absl::Status ChangeParser::End() const {
+  if (rest_.empty()) return absl::OkStatus();
+  return absl::DataLossError("the snapshot ends within a change");
+}
+
+absl::Status CheckRoomFor(uint64_t bytes, const std::string& folder) {
+  struct statvfs info {};
+  if (statvfs(folder.c_str(), &info) != 0) return ErrnoStatus("ask for free space in " + folder);
+  const uint64_t free_bytes = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+  if (free_bytes >= bytes + kFreeBytesMin) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("a snapshot needs {} bytes in {}, where {} are free and {} must stay so", bytes,
+                  folder, free_bytes, kFreeBytesMin));
 }
 
 }  // namespace holdfast::replication

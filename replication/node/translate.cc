@@ -73,6 +73,9 @@ v1::Hello ToMessage(const HelloInfo& hello, const std::string& version) {
   message.set_committed_seq(hello.committed_seq);
   AddHistory(hello.history, message.mutable_history());
   message.set_version(version);
+  message.set_needs_snapshot(hello.needs_snapshot);
+  message.set_snapshot_id(hello.snapshot_id);
+  message.set_snapshot_offset(hello.snapshot_offset);
   return message;
 }
 
@@ -82,7 +85,10 @@ absl::StatusOr<HelloInfo> FromMessage(const v1::Hello& message) {
                   .protocol = message.protocol(),
                   .feature_level = message.feature_level(),
                   .granted = FromMessage(message.granted()),
-                  .committed_seq = message.committed_seq()};
+                  .committed_seq = message.committed_seq(),
+                  .needs_snapshot = message.needs_snapshot(),
+                  .snapshot_id = message.snapshot_id(),
+                  .snapshot_offset = message.snapshot_offset()};
   hello.last.epoch = FromMessage(message.last_epoch());
   hello.last.seq = message.last_seq();
   HOLDFAST_ASSIGN_OR_RETURN(hello.last.digest, ToDigest(message.last_digest(), "last digest"));
@@ -235,7 +241,7 @@ v1::SnapshotBegin ToMessage(const SnapshotPoint& point, const std::string& id) {
   message.set_seq(point.seq);
   message.set_digest(std::string(AsText(point.digest)));
   message.set_state_digest(std::string(AsText(point.state_digest)));
-  message.set_rows(point.rows);
+  message.set_rows(point.changes);
   return message;
 }
 
@@ -243,7 +249,7 @@ absl::StatusOr<SnapshotPoint> FromMessage(const v1::SnapshotBegin& message,
                                           const std::vector<EpochStart>& history) {
   SnapshotPoint point{.last_epoch = FromMessage(message.last_epoch()),
                       .seq = message.seq(),
-                      .rows = message.rows(),
+                      .changes = message.rows(),
                       .history = HistoryUpTo(history, message.seq())};
   HOLDFAST_ASSIGN_OR_RETURN(point.digest, ToDigest(message.digest(), "digest"));
   HOLDFAST_ASSIGN_OR_RETURN(point.state_digest, ToDigest(message.state_digest(), "state digest"));

@@ -176,6 +176,12 @@ void State::ForEachRow(const std::function<void(const v1::Row&)>& visit) const {
   }
 }
 
+void State::CollectIds(v1::Table table, size_t part, std::vector<uint64_t>& ids) const {
+  const Table* at = TableAt(table);
+  if (at == nullptr) return;
+  for (const auto& [id, inner] : at->numbered[part]) ids.push_back(id);
+}
+
 size_t State::RowCount(v1::Table table) const {
   const Table* at = TableAt(table);
   if (at == nullptr) return 0;
@@ -205,6 +211,34 @@ void State::Clear() {
   for (UniqueIndex& unique : uniques_) unique.Clear();  // Before the rows that it points to.
   for (ListIndex& list : lists_) list = ListIndex();
   for (Table& table : tables_) table = Table();
+}
+
+bool RowWalk::NextTable() {
+  if (table_ == kTableMax) return false;
+  const auto table = static_cast<v1::Table>(++table_);
+  ids_.clear();
+  names_.clear();
+  at_ = 0;
+  state_.ForEachName(table, [this](const std::string& name) {
+    names_.push_back(name);
+    return true;
+  });
+  for (size_t part = 0; part < State::kParts; ++part) state_.CollectIds(table, part, ids_);
+  std::sort(ids_.begin(), ids_.end());
+  return true;
+}
+
+std::optional<v1::Row> RowWalk::Next() {
+  while (at_ == ids_.size() + names_.size()) {
+    if (!NextTable()) return std::nullopt;
+  }
+  const auto table = static_cast<v1::Table>(table_);
+  const Message* inner =
+      names_.empty() ? state_.FindNumbered(table, ids_[at_]) : state_.FindNamed(table, names_[at_]);
+  ++at_;
+  std::optional<v1::Row> row(std::in_place);
+  row->GetReflection()->MutableMessage(&*row, ShapeOf(table)->row_field)->CopyFrom(*inner);
+  return row;
 }
 
 }  // namespace holdfast::vault

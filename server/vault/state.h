@@ -41,6 +41,9 @@ class State : public StateReader {
 
   // In ascending order of table and key: the order of a snapshot.
   void ForEachRow(const std::function<void(const v1::Row&)>& visit) const;
+  // For a walk in steps: the keys of one part of a numbered table, in no order.
+  static constexpr size_t kParts = 32;
+  void CollectIds(v1::Table table, size_t part, std::vector<uint64_t>& ids) const;
   std::optional<v1::Row> FindRow(const v1::RowKey& key) const;
   size_t RowCount(v1::Table table) const;
   size_t RowCount() const;
@@ -60,7 +63,7 @@ class State : public StateReader {
  private:
   using MessagePtr = std::unique_ptr<google::protobuf::Message>;
   // Ids are dense, so the shards fill evenly; each grows alone, and none stalls the writer long.
-  static constexpr size_t kShards = 32;
+  static constexpr size_t kShards = kParts;
   struct Table {
     std::array<absl::flat_hash_map<uint64_t, MessagePtr>, kShards> numbered;
     std::map<std::string, MessagePtr, std::less<>> named;
@@ -79,6 +82,23 @@ class State : public StateReader {
   std::array<Table, kTableMax + 1> tables_;
   std::array<ListIndex, kListCount> lists_;
   std::vector<UniqueIndex> uniques_;  // by Unique
+};
+
+// All rows, one after the other, in ascending order of table and key: the order of a store.
+//
+// Relies on   A state that does not change meanwhile.
+class RowWalk {
+ public:
+  explicit RowWalk(const State& state) : state_(state) {}
+  std::optional<v1::Row> Next();  // nullopt: that was the last one
+
+ private:
+  bool NextTable();
+  const State& state_;
+  int table_ = 0;
+  std::vector<uint64_t> ids_;
+  std::vector<std::string> names_;
+  size_t at_ = 0;
 };
 
 }  // namespace holdfast::vault

@@ -271,5 +271,32 @@ TEST(SnapshotTest, StreamsOnOnlyOnceTheFollowerHasItDurably) {
   EXPECT_EQ(machine.state(), PeerState::kStreaming);
 }
 
+TEST(SnapshotTest, IsChosenWhenAskedForAndWhenCheaperThanTheLog) {
+  TestLog ours = TestLog().Add(E(1), 10).Add(E(4), 6000);
+  HelloInfo hello = HelloOf(TestLog().Add(E(1), 10), 10);
+  PrimaryLog log = Serving(ours, hello);
+  log.committed_seq = 6000;
+  EXPECT_EQ(PublisherMachine::Judge(hello, log).verdict, HelloVerdict::kContinue) << "rows unknown";
+  log.rows = 1000;
+  EXPECT_EQ(PublisherMachine::Judge(hello, log).reason, "cheaper: 6000 records behind, 1000 rows");
+  log.rows = 48'000;
+  EXPECT_EQ(PublisherMachine::Judge(hello, log).verdict, HelloVerdict::kContinue);
+  log.rows = 1000;
+  log.committed_seq = 9;  // What the follower holds as durable would go.
+  EXPECT_EQ(PublisherMachine::Judge(hello, log).verdict, HelloVerdict::kContinue);
+  hello.needs_snapshot = true;
+  PublisherMachine machine(kNow);
+  EXPECT_EQ(machine.OnHello(hello, log, kNow).snapshot_from, 9u);
+}
+
+TEST(SnapshotTest, WhoHasDivergedGetsOneOfThePrimarysOwnEpoch) {
+  const HelloInfo hello = HelloOf(TestLog().Add(E(1), 3).Add(E(2), 9), 10);
+  PublisherMachine machine(kNow);
+  const PublisherEffects effects = machine.OnHello(hello, Serving(OurLog(), hello), kNow);
+  EXPECT_TRUE(effects.send_snapshot);
+  EXPECT_EQ(machine.state(), PeerState::kDiverged);
+  EXPECT_EQ(effects.snapshot_from, 9u);
+}
+
 }  // namespace
 }  // namespace holdfast::replication

@@ -107,7 +107,7 @@ class TestNode {
     return found;
   }
   Digest StateDigestNow() {
-    return ledger_->CopyRows([](const v1::Row&) { return absl::OkStatus(); })->state_digest;
+    return ledger_->CopyRows([](const v1::RowChange&) { return absl::OkStatus(); })->state_digest;
   }
 
   Ledger& ledger() { return *ledger_; }

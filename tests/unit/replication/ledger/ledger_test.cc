@@ -215,6 +215,14 @@ class FollowingTest : public LedgerTest {
     return follower_.ledger().AppendForeign(batch);
   }
 
+  absl::Status Replace(const SnapshotPoint& point, const std::vector<v1::RowChange>& changes) {
+    SnapshotRows rows(follower_.keys());
+    for (const v1::RowChange& change : changes) {
+      if (absl::Status applied = rows.Apply(change); !applied.ok()) return applied;
+    }
+    return follower_.ledger().ReplaceBySnapshot(point, std::move(rows), [] {});
+  }
+
   TestNode follower_{"b", root_};
 };
 
@@ -325,29 +333,23 @@ TEST_F(FollowingTest, WhatANewerProgramWroteIsNotTaken) {
 
 TEST_F(FollowingTest, ASnapshotReplacesEverythingOrNothing) {
   ASSERT_TRUE(node_.AddUser("alice").ok());
-  std::vector<v1::Row> rows;
-  const auto point = node_.ledger().CopyRows([&](const v1::Row& row) {
+  std::vector<v1::RowChange> rows;
+  const auto point = node_.ledger().CopyRows([&](const v1::RowChange& row) {
     rows.push_back(row);
     return absl::OkStatus();
   });
   ASSERT_TRUE(point.ok());
-  const auto give = [](const std::vector<v1::Row>& from) {
-    return [&from, at = size_t{0}]() mutable -> absl::StatusOr<std::optional<v1::Row>> {
-      if (at == from.size()) return std::optional<v1::Row>();
-      return std::optional<v1::Row>(from[at++]);
-    };
-  };
-  std::vector<v1::Row> changed = rows;
+  std::vector<v1::RowChange> changed = rows;
   changed.pop_back();
-  EXPECT_TRUE(absl::IsDataLoss(follower_.ledger().ReplaceBySnapshot(*point, give(changed))));
+  EXPECT_TRUE(absl::IsDataLoss(Replace(*point, changed)));
   EXPECT_EQ(follower_.ledger().progress().committed_seq, 0U);
-  ASSERT_TRUE(follower_.ledger().ReplaceBySnapshot(*point, give(rows)).ok());
+  ASSERT_TRUE(Replace(*point, rows).ok());
   EXPECT_TRUE(follower_.Knows("alice"));
 
   // An older one is refused: shown never goes back.
   SnapshotPoint older = *point;
   --older.seq;
-  EXPECT_TRUE(absl::IsDataLoss(follower_.ledger().ReplaceBySnapshot(older, give(rows))));
+  EXPECT_TRUE(absl::IsDataLoss(Replace(older, rows)));
   EXPECT_EQ(follower_.ledger().progress().committed_seq, point->seq);
 
   // And the log goes on behind it, also over a restart.
@@ -369,19 +371,15 @@ TEST_F(FollowingTest, ADivergedNodeTakesASnapshotOfANewerEpochAlsoAtALowerSeq) {
   Send(1, head);
   ASSERT_TRUE(follower_.Knows("bob"));
 
-  std::vector<v1::Row> rows;
-  auto point = node_.ledger().CopyRows([&](const v1::Row& row) {
+  std::vector<v1::RowChange> rows;
+  auto point = node_.ledger().CopyRows([&](const v1::RowChange& row) {
     rows.push_back(row);
     return absl::OkStatus();
   });
   point->last_epoch = EpochOf(2, "c");  // as if another primary had gone on from before bob
   point->seq = head - 1;
   point->history.push_back({.epoch = EpochOf(2, "c"), .first_seq = head - 1, .digest = Digest{7}});
-  const absl::Status replaced = follower_.ledger().ReplaceBySnapshot(
-      *point, [&rows, at = size_t{0}]() mutable -> absl::StatusOr<std::optional<v1::Row>> {
-        if (at == rows.size()) return std::optional<v1::Row>();
-        return std::optional<v1::Row>(rows[at++]);
-      });
+  const absl::Status replaced = Replace(*point, rows);
   ASSERT_TRUE(replaced.ok()) << replaced;
   for (int starts = 0; starts < 2; ++starts) {
     EXPECT_EQ(follower_.ledger().progress().shown, (Position{.epoch = 2, .seq = head - 1}));
@@ -390,6 +388,56 @@ TEST_F(FollowingTest, ADivergedNodeTakesASnapshotOfANewerEpochAlsoAtALowerSeq) {
     const absl::Status opened = follower_.Open();
     ASSERT_TRUE(opened.ok()) << opened;
   }
+}
+
+// Each row of the copy is of another moment; together they are those of one position.
+TEST_F(FollowingTest, ACopyMadeWhileOthersWriteIsOfOnePosition) {
+  for (int i = 0; i < 600; ++i) ASSERT_TRUE(node_.AddUser("user" + std::to_string(i)).ok());
+  std::vector<v1::RowChange> changes;
+  int written = 0;
+  const auto point = node_.ledger().CopyRows([&](const v1::RowChange& change) {
+    changes.push_back(change);
+    // After the first user: rows that are copied already change, others come, names move.
+    if (change.put().has_user() && written < 400) {
+      EXPECT_TRUE(node_.AddUser("later" + std::to_string(written++)).ok());
+    }
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(point.ok()) << point.status();
+  EXPECT_EQ(written, 400);
+  EXPECT_EQ(point->changes, changes.size());
+  ASSERT_TRUE(node_.AddUser("after").ok());
+  const absl::Status replaced = Replace(*point, changes);
+  ASSERT_TRUE(replaced.ok()) << replaced;
+  EXPECT_TRUE(follower_.Knows("later399"));
+  EXPECT_FALSE(follower_.Knows("after"));
+  EXPECT_EQ(follower_.ledger().progress().committed_seq, point->seq);
+}
+
+// As a copy sees it that came between: the first row before, the second one after.
+TEST_F(FollowingTest, NamesThatChangedPlacesDuringACopyAreNoFault) {
+  ASSERT_TRUE(node_.AddUser("alice").ok());
+  ASSERT_TRUE(node_.AddUser("bob").ok());
+  std::vector<v1::RowChange> changes;
+  std::vector<v1::RowChange> swapped;
+  const auto point = node_.ledger().CopyRows([&](const v1::RowChange& change) {
+    changes.push_back(change);
+    const std::string& name = change.put().user().name();
+    if (name == "alice" || name == "bob") swapped.push_back(change);
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(point.ok());
+  ASSERT_EQ(swapped.size(), 2U);
+  std::vector<v1::RowChange> early = swapped;
+  early[0].mutable_put()->mutable_user()->set_name("bob");
+  early[1].mutable_put()->mutable_user()->set_name("alice");
+  std::vector<v1::RowChange> all = changes;
+  all.insert(all.end(), early.begin(), early.end());
+  all.insert(all.end(), swapped.begin(), swapped.end());
+  const absl::Status replaced = Replace(*point, all);
+  EXPECT_TRUE(replaced.ok()) << replaced;
+  EXPECT_TRUE(follower_.Knows("alice"));
+  EXPECT_TRUE(follower_.Knows("bob"));
 }
 
 }  // namespace

@@ -1,0 +1,173 @@
+#include <algorithm>
+#include <utility>
+
+#include "replication/core/history.h"
+#include "replication/ledger/ledger.h"
+#include "server/base/status_macros.h"
+#include "server/vault/row_key.h"
+
+namespace holdfast::replication {
+namespace {
+
+constexpr size_t kSliceRows = 256;    // under one reader lock: a fraction of a millisecond
+constexpr size_t kLastKeysMax = 256;  // written with readers and writers kept out
+constexpr int kRoundsMax = 32;        // of what changed meanwhile, each shorter than the last
+
+}  // namespace
+
+// Rows on their way from the state to the sink: filled under the lock, given without it.
+class Ledger::Slice {
+ public:
+  Slice() : changes_(kSliceRows) {}
+  void Put(const vault::TableShape& shape, const google::protobuf::Message& inner) {
+    v1::Row* row = Next().mutable_put();
+    row->GetReflection()->MutableMessage(row, shape.row_field)->CopyFrom(inner);
+  }
+  // The row as it is by now, or that it is gone.
+  void Take(const vault::State& state, const v1::RowKey& key) {
+    if (const google::protobuf::Message* inner = state.Find(key)) {
+      Put(*vault::ShapeOf(key.table()), *inner);
+    } else {
+      *Next().mutable_delete_() = key;
+    }
+  }
+  absl::Status Give(ChangeSink sink) {
+    for (size_t i = 0; i < used_; ++i) HOLDFAST_RETURN_IF_ERROR(sink(changes_[i]));
+    given_ += used_;
+    used_ = 0;
+    return absl::OkStatus();
+  }
+  uint64_t given() const { return given_; }
+
+ private:
+  v1::RowChange& Next() {
+    if (used_ == changes_.size()) changes_.emplace_back();
+    return changes_[used_++];
+  }
+  std::vector<v1::RowChange> changes_;
+  size_t used_ = 0;
+  uint64_t given_ = 0;
+};
+
+absl::StatusOr<SnapshotPoint> Ledger::CopyRows(ChangeSink sink) {
+  MutexLock one_at_a_time(copy_mu_);
+  struct Noting {  // ends with the copy, however that ends
+    Ledger& ledger;
+    explicit Noting(Ledger& of) : ledger(of) {
+      WriterLock lock(ledger.state_mu_);
+      ledger.changed_.emplace();
+    }
+    ~Noting() {
+      WriterLock lock(ledger.state_mu_);
+      ledger.changed_.reset();
+    }
+  } noting(*this);
+  Slice slice;
+  for (int number = 1; number <= vault::kTableMax; ++number) {
+    HOLDFAST_RETURN_IF_ERROR(CopyTable(static_cast<v1::Table>(number), slice, sink));
+  }
+  SnapshotPoint point;
+  for (int round = 0; point.seq == 0; ++round) {
+    ChangedKeys keys;
+    {
+      WriterLock lock(state_mu_);
+      HOLDFAST_RETURN_IF_ERROR(CheckCopied());
+      if (changed_->size() <= kLastKeysMax || round == kRoundsMax) {
+        changed_->ForEach([&](const v1::RowKey& key) { slice.Take(*state_, key); });
+        if (shown_.seq == 0) return absl::FailedPreconditionError("there is no state to copy yet");
+        point = {.last_epoch = shown_.epoch,
+                 .seq = shown_.seq,
+                 .digest = shown_.digest,
+                 .state_digest = shown_state_digest_};
+      } else {
+        std::swap(keys, *changed_);
+      }
+    }
+    HOLDFAST_RETURN_IF_ERROR(CopyChanged(keys, slice, sink));
+  }
+  point.changes = slice.given();
+  MutexLock lock(mu_);
+  point.history = HistoryUpTo(track_->history(), point.seq);
+  return point;
+}
+
+absl::Status Ledger::CheckCopied() const {
+  if (!changed_->replaced()) return absl::OkStatus();
+  return absl::AbortedError("the state was replaced while it was copied");
+}
+
+// Rows that come meanwhile are noted as changed; those that go are passed over, and noted too.
+absl::Status Ledger::CopyTable(v1::Table table, Slice& slice, ChangeSink sink) {
+  const vault::TableShape* shape = vault::ShapeOf(table);
+  if (shape == nullptr) return absl::OkStatus();
+  if (shape->named) {
+    std::vector<std::string> names;
+    {
+      ReaderLock lock(state_mu_);
+      state_->ForEachName(table, [&](const std::string& name) {
+        names.push_back(name);
+        return true;
+      });
+    }
+    for (size_t at = 0; at < names.size();) {
+      {
+        ReaderLock lock(state_mu_);
+        HOLDFAST_RETURN_IF_ERROR(CheckCopied());
+        for (const size_t end = std::min(at + kSliceRows, names.size()); at < end; ++at) {
+          if (const auto* row = state_->FindNamed(table, names[at])) slice.Put(*shape, *row);
+        }
+      }
+      HOLDFAST_RETURN_IF_ERROR(slice.Give(sink));
+    }
+    return absl::OkStatus();
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<uint64_t> ids, IdsOf(table));
+  for (size_t at = 0; at < ids.size();) {
+    {
+      ReaderLock lock(state_mu_);
+      HOLDFAST_RETURN_IF_ERROR(CheckCopied());
+      for (const size_t end = std::min(at + kSliceRows, ids.size()); at < end; ++at) {
+        if (const auto* row = state_->FindNumbered(table, ids[at])) slice.Put(*shape, *row);
+      }
+    }
+    HOLDFAST_RETURN_IF_ERROR(slice.Give(sink));
+  }
+  return absl::OkStatus();
+}
+
+// Sorted: the follower's store takes rows in the order of keys fastest.
+absl::StatusOr<std::vector<uint64_t>> Ledger::IdsOf(v1::Table table) const {
+  std::vector<uint64_t> ids;
+  for (size_t part = 0; part < vault::State::kParts; ++part) {
+    ReaderLock lock(state_mu_);
+    HOLDFAST_RETURN_IF_ERROR(CheckCopied());
+    state_->CollectIds(table, part, ids);
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+absl::Status Ledger::CopyChanged(const ChangedKeys& keys, Slice& slice, ChangeSink sink) {
+  HOLDFAST_RETURN_IF_ERROR(slice.Give(sink));
+  std::vector<v1::RowKey> all;
+  all.reserve(keys.size());
+  keys.ForEach([&](const v1::RowKey& key) { all.push_back(key); });
+  for (size_t at = 0; at < all.size();) {
+    {
+      ReaderLock lock(state_mu_);
+      HOLDFAST_RETURN_IF_ERROR(CheckCopied());
+      for (const size_t end = std::min(at + kSliceRows, all.size()); at < end; ++at) {
+        slice.Take(*state_, all[at]);
+      }
+    }
+    HOLDFAST_RETURN_IF_ERROR(slice.Give(sink));
+  }
+  return absl::OkStatus();
+}
+
+uint64_t Ledger::rows() const {
+  ReaderLock lock(state_mu_);
+  return state_->RowCount();
+}
+
+}  // namespace holdfast::replication
