@@ -54,6 +54,8 @@ struct HeartbeatInfo {
   uint64_t head_seq = 0;
   uint64_t committed_seq = 0;
   int64_t echo_mono_ns = 0;  // the follower's own clock, from its newest acknowledgement; 0: none
+  uint64_t digest_seq = 0;   // 0: no state digest is told; the shell fills it in
+  Digest state_digest{};
 };
 
 struct AckInfo {

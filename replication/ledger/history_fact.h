@@ -12,6 +12,8 @@ namespace holdfast::replication {
 
 // The node's fact of where each epoch began, oldest first: docs/formats/node.md.
 inline constexpr char kHistoryFact[] = "epoch_history";
+// Why the rows cannot be trusted; a snapshot makes it empty.
+inline constexpr char kDistrustFact[] = "distrusted_rows";
 
 std::string EncodeHistory(const std::vector<EpochStart>& history);
 // DATA_LOSS when it is not a history.

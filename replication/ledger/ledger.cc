@@ -49,6 +49,7 @@ LedgerProgress Ledger::progress() const {
   progress.epoch_start_committed =
       rule_ != nullptr && epoch_start_seq_ != 0 && progress.shown.seq >= epoch_start_seq_;
   progress.failure = failure_;
+  progress.distrust = distrust_;
   return progress;
 }
 
@@ -134,7 +135,8 @@ void Ledger::Run() {
     MutexLock lock(mu_);
     failure = failure_;
   }
-  if (failure.ok()) {  // Rows that are owed: the next start then reads less of the log.
+  if (failure.ok() &&
+      !distrusted()) {  // Rows that are owed: the next start then reads less of the log.
     const uint64_t shown = progress().committed_seq;
     if (shown > window_.rows_seq()) {
       if (const absl::Status status = StoreAppend({}, shown, {}); !status.ok()) {

@@ -20,6 +20,7 @@
 #include "replication/ledger/changed_keys.h"
 #include "replication/ledger/committed_file.h"
 #include "replication/ledger/entry_ring.h"
+#include "replication/ledger/log_sizes.h"
 #include "replication/ledger/log_window.h"
 #include "replication/ledger/snapshot_rows.h"
 #include "server/base/clock.h"
@@ -42,6 +43,15 @@ struct LedgerProgress {
   bool leading = false;
   bool epoch_start_committed = false;  // of the epoch that it leads
   absl::Status failure;                // not OK: closed, reads go on
+  // Not empty: the rows cannot be trusted, and why. Nothing of them is to be served; the log, which
+  // was checked, is good for a vote. Only a snapshot ends it.
+  std::string distrust;
+};
+
+// The state digest at a committed position.
+struct StatePoint {
+  uint64_t seq = 0;
+  Digest state_digest{};
 };
 
 struct WriteResult {
@@ -106,7 +116,8 @@ class Ledger {
     size_t pending_writes_max = kPendingRecordsMax - 1024;
   };
   // Loads rows and log, and proves them: the state digest of the rows, chain and MAC of each entry.
-  // DATA_LOSS: what is in the store is not what this cluster has written, or less than was shown.
+  // DATA_LOSS: the log in the store is not what this cluster has written, or less than was shown.
+  // Rows that are not: opened without them, see LedgerProgress::distrust.
   static absl::StatusOr<std::unique_ptr<Ledger>> Open(Options options, storage::Store& store,
                                                       crypto::KeyRing& keys, const Clock& clock);
   ~Ledger();  // Close
@@ -118,7 +129,13 @@ class Ledger {
   void Read(absl::FunctionRef<void(const vault::StateReader&, Position shown)> read) const;
   LedgerProgress progress() const;
   LogShape Shape() const;  // of everything appended
-  HeldLog Held() const;    // of what is durable; waits
+  // Known for the shown position, and for the newest kDigestMarks multiples of kDigestEvery below.
+  std::optional<Digest> StateDigestAt(uint64_t seq) const;
+  StatePoint ShownDigest() const;
+  std::optional<StatePoint> NewestDigestMark() const;
+  // The state differs from the primary's: see LedgerProgress::distrust. Durable, as far as it can.
+  void Distrust(const std::string& why);
+  HeldLog Held() const;  // of what is durable; waits
   // Called on the writer thread whenever progress() moved, and when the ledger closes.
   uint64_t Subscribe(std::function<void()> moved);
   // Waits until a call of it that is under way has returned.
@@ -167,8 +184,8 @@ class Ledger {
   using ChangeSink = absl::FunctionRef<absl::Status(const v1::RowChange&)>;
   absl::StatusOr<SnapshotPoint> CopyRows(ChangeSink sink);
   uint64_t rows() const;
-  // Keeps at least the newest `records` entries.
-  absl::Status Trim(uint64_t records);
+  absl::StatusOr<LogSizes::Order> Trim(const Retention& retention);
+  LogSize log_size() const;
 
  private:
   struct Waiting {
@@ -220,6 +237,7 @@ class Ledger {
   void FailAnswers(const absl::Status& why);
 
   // ---- ledger_commit.cc
+  bool distrusted() const;
   absl::Status StoreAppend(const std::vector<EntryPtr>& entries, uint64_t commits,
                            const std::vector<EpochStart>& history);
   void AdvanceCommit();
@@ -268,6 +286,7 @@ class Ledger {
   std::unique_ptr<vault::State> state_ ABSL_GUARDED_BY(state_mu_);
   EntryMeta shown_ ABSL_GUARDED_BY(state_mu_);
   Digest shown_state_digest_ ABSL_GUARDED_BY(state_mu_){};
+  std::deque<StatePoint> digest_marks_ ABSL_GUARDED_BY(state_mu_);
   std::optional<ChangedKeys> changed_ ABSL_GUARDED_BY(state_mu_);  // while a copy is made
   Mutex copy_mu_;                                                  // one copy at a time
 
@@ -282,6 +301,8 @@ class Ledger {
   bool acked_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t oldest_seq_ ABSL_GUARDED_BY(mu_) = 1;
+  LogSizes log_sizes_ ABSL_GUARDED_BY(mu_);
+  std::string distrust_ ABSL_GUARDED_BY(mu_);
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
 
   Mutex subscribers_mu_;
@@ -290,6 +311,9 @@ class Ledger {
 
   std::thread writer_;
 };
+
+inline constexpr uint64_t kDigestEvery = 1024;
+inline constexpr size_t kDigestMarks = 64;
 
 // The row of the cluster that a record puts, or nullptr; and the k of the commit rule in it.
 const v1::ClusterRow* ClusterRowIn(const v1::Record& record);

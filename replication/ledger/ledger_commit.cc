@@ -60,6 +60,10 @@ absl::Status Ledger::StoreAppend(const std::vector<EntryPtr>& entries, uint64_t 
   HOLDFAST_RETURN_IF_ERROR(store_.Append(batch));
   HOLDFAST_CRASH_POINT("ledger.append.after_store");
   stored_seq_ = std::max(stored_seq_, commits);
+  MutexLock lock(mu_);
+  for (const EntryPtr& entry : entries) {
+    log_sizes_.Add(entry->seq, entry->record.size(), window_.at(entry->seq).record->wall_ms());
+  }
   return absl::OkStatus();
 }
 
@@ -104,6 +108,9 @@ void Ledger::ApplyShown(uint64_t seq) {
         if (changed_) changed_->Note(change);
       }
       digest.Add(item.digest_change);
+      if (s % kDigestEvery != 0) continue;
+      digest_marks_.push_back({s, digest.value()});
+      if (digest_marks_.size() > kDigestMarks) digest_marks_.pop_front();
     }
     shown_state_digest_ = digest.value();
     if (seq >= first) shown_ = window_.MetaAt(seq);

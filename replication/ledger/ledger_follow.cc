@@ -79,6 +79,7 @@ ForeignOutcome Ledger::AppendForeign(const ForeignBatch& batch) {
 }
 
 ForeignOutcome Ledger::AppendForeignNow(const ForeignBatch& batch) {
+  if (distrusted()) return {.failure = absl::FailedPreconditionError("a snapshot must come first")};
   BatchOutcome judged;
   {
     MutexLock lock(mu_);
@@ -154,6 +155,10 @@ absl::Status Ledger::CutNow(uint64_t seq) {
   }
   ring_.CutAfter(seq);
   window_.CutAfter(seq);
+  {
+    MutexLock lock(mu_);
+    log_sizes_.CutAfter(seq);
+  }
   RebuildPending();
   Moved();
   return absl::OkStatus();
@@ -161,6 +166,7 @@ absl::Status Ledger::CutNow(uint64_t seq) {
 
 void Ledger::RebuildPending() {
   pending_->Clear();
+  if (distrusted()) return;
   uint64_t shown = 0;
   {
     ReaderLock lock(state_mu_);
@@ -216,7 +222,8 @@ absl::Status Ledger::ReplaceNow(const SnapshotPoint& point, SnapshotRows rows,
   };
   // The history in the same transaction: one that is not the log's is refused at the next start.
   HOLDFAST_RETURN_IF_ERROR(store_.ReplaceBySnapshot(
-      next, applied, point.last_epoch, {{kHistoryFact, EncodeHistory(point.history)}}));
+      next, applied, point.last_epoch,
+      {{kHistoryFact, EncodeHistory(point.history)}, {kDistrustFact, ""}}));
   HOLDFAST_CRASH_POINT("snapshot.install.after_swap");
   return SwapIn(rows.Take(), point);
 }
@@ -234,6 +241,7 @@ absl::Status Ledger::SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotP
     fresh.swap(state_);
     shown_ = at;
     shown_state_digest_ = point.state_digest;
+    digest_marks_.clear();
     pending_ = std::make_unique<vault::PendingState>(*state_);
   }
   window_.Start(at, point.state_digest);
@@ -244,6 +252,8 @@ absl::Status Ledger::SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotP
     MutexLock lock(mu_);
     track_->Reset(at, point.history);
     oldest_seq_ = at.seq + 1;
+    log_sizes_.Clear();
+    distrust_.clear();
   }
   Moved();
   return absl::OkStatus();

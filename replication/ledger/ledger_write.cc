@@ -43,6 +43,10 @@ absl::Status Ledger::StartEpoch(const Epoch& epoch) {
     {
       MutexLock lock(mu_);
       if (result = failure_; !result.ok()) return;
+      if (!distrust_.empty()) {
+        result = absl::FailedPreconditionError("the rows cannot be trusted: " + distrust_);
+        return;
+      }
       track_->Lead(epoch);
       leading_epoch_ = epoch;
       epoch_start_seq_ = start.start_seq;

@@ -8,6 +8,7 @@
 #include "replication/ledger/ledger.h"
 #include "server/base/status_macros.h"
 #include "server/crypto/record_chain.h"
+#include "server/observe/log.h"
 #include "server/vault/row_key.h"
 
 namespace holdfast::replication {
@@ -15,6 +16,11 @@ namespace {
 
 constexpr size_t kLoadRecords = 1024;
 constexpr size_t kLoadBytes = 4 << 20;
+
+int64_t WallOf(const LogEntry& entry) {
+  v1::Record record;
+  return record.ParseFromString(entry.record) ? record.wall_ms() : 0;
+}
 
 // A new file would say that nothing was ever shown; only a store without any epoch has none.
 absl::Status CheckNotLost(const std::string& committed_path, storage::Store& store) {
@@ -66,22 +72,39 @@ absl::Status Ledger::Load() {
   return StartTrack(loaded, std::move(history));
 }
 
+// Rows that cannot be right are no reason to stop for ever: the log may be whole, and a primary has
+// the rows. What a newer program wrote is left alone.
 absl::Status Ledger::LoadRows(storage::LoadResult& loaded) {
   StateDigest digest;
+  absl::Status fault;
   auto rows = std::make_unique<vault::State>();
   HOLDFAST_ASSIGN_OR_RETURN(loaded, store_.Load([&](v1::Row&& row) -> absl::Status {
-    HOLDFAST_RETURN_IF_ERROR(vault::CheckRow(row));
+    if (!fault.ok()) return absl::OkStatus();
+    fault = vault::CheckRow(row);
+    if (absl::IsUnimplemented(fault)) return fault;
+    if (!fault.ok()) return absl::OkStatus();
     digest.Add(MacOfRow(keys_, vault::KeyOf(row).table(), vault::InnerOf(row)));
-    return rows->Put(std::move(row));
+    fault = rows->Put(std::move(row));
+    return absl::OkStatus();
   }));
-  if (digest.value() != loaded.applied.state_digest) {
-    return absl::DataLossError(fmt::format(
+  if (fault.ok() && digest.value() != loaded.applied.state_digest) {
+    fault = absl::DataLossError(fmt::format(
         "the rows in the store are not those that this cluster has written (state digest at "
-        "position {}): a row was added, changed or removed beside Holdfast; nothing is served from "
-        "this store",
+        "position {}): a row was added, changed or removed beside Holdfast",
         ToText(loaded.applied.position)));
   }
-  for (const v1::DataKeyRow* key : AllDataKeys(*rows)) HOLDFAST_RETURN_IF_ERROR(keys_.Load(*key));
+  for (const v1::DataKeyRow* key : AllDataKeys(*rows)) {
+    if (fault.ok()) fault = keys_.Load(*key);
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<std::string> told, store_.GetFact(kDistrustFact));
+  std::string distrust = told.value_or("");
+  if (!fault.ok()) distrust = std::string(fault.message());
+  if (!distrust.empty()) {
+    LogError("nothing is served from this store until a primary has sent a snapshot: {}", distrust);
+    rows = std::make_unique<vault::State>();
+    MutexLock lock(mu_);
+    distrust_ = std::move(distrust);
+  }
   WriterLock lock(state_mu_);
   state_ = std::move(rows);
   pending_ = std::make_unique<vault::PendingState>(*state_);
@@ -99,10 +122,13 @@ absl::Status Ledger::CheckStoredLog(const storage::LoadResult& loaded) {
         const std::vector<EntryPtr> entries,
         store_.ReadLog(seq + 1, std::min<uint64_t>(kLoadRecords, end - seq), kLoadBytes));
     if (entries.empty()) return absl::DataLossError("the log ends before its last entry");
+    const int64_t wall_ms = WallOf(*entries.back());  // of each of them it would take longer
     for (const EntryPtr& entry : entries) {
       HOLDFAST_RETURN_IF_ERROR(crypto::VerifyEntry(*entry, before, keys_));
       before = entry->digest;
       seq = entry->seq;
+      MutexLock lock(mu_);
+      log_sizes_.Add(seq, entry->record.size(), wall_ms);
     }
   }
   if (before == loaded.applied.digest) return absl::OkStatus();
@@ -130,7 +156,11 @@ absl::Status Ledger::LoadLog(const storage::LoadResult& loaded, uint64_t committ
                               store_.ReadLog(window_.head_seq() + 1, kLoadRecords, kLoadBytes));
     if (entries.empty()) return absl::DataLossError("the log ends before its last entry");
     HOLDFAST_RETURN_IF_ERROR(LoadEntries(entries));
-    ApplyShown(std::min(window_.head_seq(), committed_seq));
+    if (!distrusted()) ApplyShown(std::min(window_.head_seq(), committed_seq));
+  }
+  if (distrusted()) {
+    WriterLock lock(state_mu_);
+    shown_ = window_.MetaAt(std::max(rows.seq, committed_seq));
   }
   const EntryMeta head = window_.head();
   if (head.seq != loaded.last.seq || head.digest != loaded.last.digest) {
@@ -143,6 +173,14 @@ absl::Status Ledger::LoadEntries(const std::vector<EntryPtr>& entries) {
   HOLDFAST_ASSIGN_OR_RETURN(std::vector<WindowItem> items,
                             CheckEntries(entries, window_.head().digest, keys_));
   for (WindowItem& item : items) {
+    {
+      MutexLock lock(mu_);
+      log_sizes_.Add(item.entry->seq, item.entry->record.size(), item.record->wall_ms());
+    }
+    if (distrusted()) {
+      window_.Push(std::move(item));
+      continue;
+    }
     HOLDFAST_ASSIGN_OR_RETURN(
         item.digest_change,
         DigestChange(*pending_, *item.record, keys_, [&](const v1::RowChange& change) {

@@ -1,10 +1,14 @@
 #include "replication/node/follow_loop.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "replication/core/history.h"
 #include "replication/node/translate.h"
+#include "server/base/encoding.h"
 #include "server/base/limits.h"
+#include "server/base/status_macros.h"
 #include "server/crypto/random.h"
 #include "server/observe/log.h"
 
@@ -246,6 +250,7 @@ void FollowLoop::HangUp() {
   connection_.reset();
   client_.reset();
   intake_.Pause();
+  told_digests_.clear();
 }
 
 void FollowLoop::SendHello() {
@@ -256,6 +261,7 @@ void FollowLoop::SendHello() {
                         .last = shape.last,
                         .committed_seq = deps_.ledger.progress().committed_seq,
                         .history = NewestOf(shape.history, kHelloHistoryMax),
+                        .needs_snapshot = !deps_.ledger.progress().distrust.empty(),
                         .snapshot_id = intake_.id(),
                         .snapshot_offset = intake_.bytes()};
   v1::FollowerFrame frame;
@@ -293,27 +299,12 @@ FollowerEffects FollowLoop::OnFrame(Incoming incoming) {
     return With([&](FollowerMachine& m) { return m.OnDisconnected(now, RandomShare()); });
   }
   switch (incoming.frame.frame_case()) {
-    case v1::PrimaryFrame::kHelloAnswer: {
-      absl::StatusOr<HelloAnswerInfo> answer = FromMessage(incoming.frame.hello_answer());
-      if (!answer.ok()) return BatchFault(answer.status());
-      return With([&](FollowerMachine& m) { return m.OnHelloAnswer(*answer, now); });
-    }
+    case v1::PrimaryFrame::kHelloAnswer:
+      return OnHelloAnswer(incoming.frame.hello_answer());
     case v1::PrimaryFrame::kBatch:
       return OnBatch(incoming.frame.batch());
-    case v1::PrimaryFrame::kHeartbeat: {
-      const HeartbeatInfo heartbeat = FromMessage(incoming.frame.heartbeat());
-      FollowerEffects effects =
-          With([&](FollowerMachine& m) { return m.OnHeartbeat(heartbeat, now); });
-      if (effects.drop) return effects;
-      if (!With([](FollowerMachine& m) {
-             return FollowerEffects{.send_ack = m.streaming()};
-           }).send_ack) {
-        return effects;
-      }
-      deps_.ledger.CommitForeign(heartbeat.committed_seq);
-      const uint64_t applied = deps_.ledger.progress().committed_seq;
-      return With([&](FollowerMachine& m) { return m.OnLogMoved(applied); });
-    }
+    case v1::PrimaryFrame::kHeartbeat:
+      return OnHeartbeat(FromMessage(incoming.frame.heartbeat()));
     case v1::PrimaryFrame::kSnapshotBegin:
     case v1::PrimaryFrame::kSnapshotChunk:
     case v1::PrimaryFrame::kSnapshotEnd:
@@ -324,14 +315,67 @@ FollowerEffects FollowLoop::OnFrame(Incoming incoming) {
   return BatchFault(absl::InvalidArgumentError("a frame of an unknown kind"));
 }
 
+FollowerEffects FollowLoop::OnHelloAnswer(const v1::HelloAnswer& message) {
+  const absl::StatusOr<HelloAnswerInfo> answer = FromMessage(message);
+  if (!answer.ok()) return BatchFault(answer.status());
+  const bool streams =
+      answer->verdict == HelloVerdict::kContinue || answer->verdict == HelloVerdict::kCut;
+  if (streams && !deps_.ledger.progress().distrust.empty()) {
+    return BatchFault(absl::FailedPreconditionError("expected a snapshot, the log goes on"));
+  }
+  return With([&](FollowerMachine& m) { return m.OnHelloAnswer(*answer, deps_.clock.Mono()); });
+}
+
+FollowerEffects FollowLoop::OnHeartbeat(const HeartbeatInfo& heartbeat) {
+  const MonoTime now = deps_.clock.Mono();
+  FollowerEffects effects = With([&](FollowerMachine& m) { return m.OnHeartbeat(heartbeat, now); });
+  if (effects.drop) return effects;
+  if (!With([](FollowerMachine& m) {
+         return FollowerEffects{.send_ack = m.streaming()};
+       }).send_ack) {
+    return effects;
+  }
+  deps_.ledger.CommitForeign(heartbeat.committed_seq);
+  if (std::optional<FollowerEffects> differs = CompareDigest(heartbeat)) return *differs;
+  const uint64_t applied = deps_.ledger.progress().committed_seq;
+  return With([&](FollowerMachine& m) { return m.OnLogMoved(applied); });
+}
+
+// The same log must give the same state, everywhere. Where it does not, nobody knows which rows
+// are right here: none is served any more.
+std::optional<FollowerEffects> FollowLoop::CompareDigest(const HeartbeatInfo& heartbeat) {
+  if (heartbeat.digest_seq != 0 && told_digests_.size() < kDigestMarks) {
+    told_digests_.push_back({heartbeat.digest_seq, heartbeat.state_digest});
+  }
+  const uint64_t shown = deps_.ledger.progress().committed_seq;
+  while (!told_digests_.empty() && told_digests_.front().seq <= shown) {
+    const StatePoint told = told_digests_.front();
+    told_digests_.pop_front();
+    const std::optional<Digest> mine = deps_.ledger.StateDigestAt(told.seq);
+    if (!mine || *mine == told.state_digest) continue;
+    const std::string why = fmt::format(
+        "the rows of this node differ from those of {} at {}: they are not served any more",
+        View().primary.value_or("the primary"), told.seq);
+    LogError("{}", why);
+    deps_.ledger.Distrust(why);
+    deps_.link_changed();
+    return With([&](FollowerMachine& m) { return m.OnBatchRefused(true, why); });
+  }
+  return std::nullopt;
+}
+
 FollowerEffects FollowLoop::OnBatch(const v1::Batch& message) {
   const MonoTime now = deps_.clock.Mono();
   const Epoch epoch = FromMessage(message.epoch());
-  const uint64_t last = message.first_seq() + static_cast<uint64_t>(message.entries_size()) - 1;
+  uint64_t last = message.first_seq() + static_cast<uint64_t>(message.entries_size()) - 1;
   FollowerEffects effects = With([&](FollowerMachine& m) { return m.OnBatch(epoch, last, now); });
   if (effects.drop) return effects;
-  const absl::StatusOr<ForeignBatch> batch = FromMessage(message, deps_.keys);
+  absl::StatusOr<ForeignBatch> batch = FromMessage(message, deps_.keys);
   if (!batch.ok()) return BatchFault(batch.status());
+  if (const absl::Status merged = MergeQueued(*batch); !merged.ok()) return BatchFault(merged);
+  last = batch->info.entries.back().seq;
+  effects = With([&](FollowerMachine& m) { return m.OnBatch(epoch, last, now); });
+  if (effects.drop) return effects;
   const ForeignOutcome outcome = deps_.ledger.AppendForeign(*batch);
   if (outcome.refusal) {
     return With([&](FollowerMachine& m) {
@@ -341,6 +385,36 @@ FollowerEffects FollowLoop::OnBatch(const v1::Batch& message) {
   if (!outcome.failure.ok()) return BatchFault(outcome.failure);
   const uint64_t applied = deps_.ledger.progress().committed_seq;
   return With([&](FollowerMachine& m) { return m.OnLogMoved(applied); });
+}
+
+// Batches that wait behind this one and go on where it ends: one transaction, one fsync and one
+// acknowledgement for all of them.
+absl::Status FollowLoop::MergeQueued(ForeignBatch& batch) {
+  while (batch.items.size() < limits::kFollowerMergeRecordsMax) {
+    v1::Batch next;
+    {
+      MutexLock lock(mu_);
+      if (frames_.empty() || !frames_.front().frame.has_batch()) return absl::OkStatus();
+      const v1::Batch& front = frames_.front().frame.batch();
+      const EntryMeta& end = batch.info.entries.back();
+      if (frames_.front().connection != connection_id_ || front.first_seq() != end.seq + 1 ||
+          FromMessage(front.epoch()) != batch.info.epoch ||
+          front.previous_digest() != AsText(end.digest)) {
+        return absl::OkStatus();
+      }
+      next.Swap(frames_.front().frame.mutable_batch());
+      frames_.pop_front();
+    }
+    room_.NotifyAll();
+    HOLDFAST_ASSIGN_OR_RETURN(ForeignBatch more, FromMessage(next, deps_.keys));
+    batch.info.entries.insert(batch.info.entries.end(), more.info.entries.begin(),
+                              more.info.entries.end());
+    batch.items.insert(batch.items.end(), std::make_move_iterator(more.items.begin()),
+                       std::make_move_iterator(more.items.end()));
+    batch.info.committed_seq = more.info.committed_seq;
+    batch.info.durable_seq = more.info.durable_seq;
+  }
+  return absl::OkStatus();
 }
 
 // What came cannot be used: by its status the state that operators see.

@@ -81,6 +81,9 @@ class FollowLoop {
   void CarryOut(FollowerEffects effects);
   bool CarryOutOne(const FollowerEffects& effects, FollowerEffects& next);
   FollowerEffects OnFrame(Incoming incoming);
+  FollowerEffects OnHelloAnswer(const v1::HelloAnswer& message);
+  FollowerEffects OnHeartbeat(const HeartbeatInfo& heartbeat);
+  std::optional<FollowerEffects> CompareDigest(const HeartbeatInfo& heartbeat);
   FollowerEffects OnBatch(const v1::Batch& message);
   FollowerEffects OnSnapshotFrame(const v1::PrimaryFrame& frame);
   absl::Status TakeSnapshotFrame(const v1::PrimaryFrame& frame);
@@ -88,6 +91,7 @@ class FollowLoop {
   void TellAlive();
   void NoteSnapshotProgress();
   FollowerEffects SnapshotFault(const absl::Status& status);
+  absl::Status MergeQueued(ForeignBatch& batch);
   FollowerEffects BatchFault(const absl::Status& status);
   void Dial(const std::string& node_id);
   void HangUp();
@@ -120,6 +124,7 @@ class FollowLoop {
   std::shared_ptr<PrimaryConnection> connection_;
   std::thread reader_;
   bool lost_said_ = false;
+  std::deque<StatePoint> told_digests_;  // of the primary, not reached here yet
   SnapshotIntake intake_;
 
   std::thread thread_;

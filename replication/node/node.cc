@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "holdfast/v1/local.pb.h"
 #include "replication/node/known_members.h"
 #include "replication/node/translate.h"
 #include "server/base/limits.h"
@@ -51,9 +52,10 @@ absl::Status Node::Start(const std::string& peer_address) {
     MutexLock lock(mu_);
     started_ = true;
     const LogShape shape = deps_.ledger.Shape();
+    const bool trusted = deps_.ledger.progress().distrust.empty();
     const bool was_primary =
         !shape.history.empty() && shape.history.back().epoch.node_id == deps_.identity.node_id;
-    CarryOut(role_.OnStart(was_primary));
+    CarryOut(role_.OnStart(was_primary && trusted));
   }
   UpdateView();
   thread_ = std::thread([this] { Run(); });
@@ -127,10 +129,44 @@ void Node::Run() {
     FollowMembers();
     WatchStreams();
     CollectOwnJournal();
-    if (const absl::Status status = deps_.ledger.Trim(deps_.log_records_max); !status.ok()) {
-      LogWarning("the log cannot be trimmed: {}", holdfast::ToText(status));
-    }
+    KeepMembers();
+    TrimLog();
   }
+}
+
+// By records, bytes and age, whichever comes first; but what a snapshot on the shelf leads to
+// stays, as long as that does not grow without bounds.
+void Node::TrimLog() {
+  Retention retention = deps_.retention;
+  retention.needed_from = shelf_.NeededFrom();
+  retention.newer_than_ms = ToMillis(deps_.clock.Wall()) - deps_.log_age_max.count();
+  const absl::StatusOr<LogSizes::Order> trimmed = deps_.ledger.Trim(retention);
+  if (!trimmed.ok()) {
+    LogWarning("the log cannot be trimmed: {}", holdfast::ToText(trimmed.status()));
+  } else if (trimmed->let_go && retention.needed_from != Retention{}.needed_from) {
+    LogWarning(
+        "the log has twice its size: it is kept for no snapshot any more, whoever is being "
+        "sent one needs another");
+    shelf_.LetGo();
+  }
+}
+
+// For a start at which the rows cannot be trusted: whom to ask then.
+void Node::KeepMembers() {
+  std::vector<v1::MemberRow> members;
+  deps_.ledger.Read([&](const vault::StateReader& state, Position) {
+    for (const v1::MemberRow* member : state.Members()) members.push_back(*member);
+  });
+  if (members.empty()) return;
+  v1::KnownMembers message;
+  for (const v1::MemberRow& member : members) *message.add_members() = member;
+  std::string bytes = message.SerializeAsString();
+  if (bytes == kept_members_) return;
+  if (const absl::Status put = PutKnownMembers(deps_.store, members); !put.ok()) {
+    LogWarning("the members are not kept: {}", holdfast::ToText(put));
+    return;
+  }
+  kept_members_ = std::move(bytes);
 }
 
 void Node::Tick(const std::vector<Epoch>& seen) {
@@ -248,6 +284,13 @@ v1::NodeReport Node::ReportNow() const {
     report.set_link_age_seconds(0);
     return report;
   }
+  if (!progress.distrust.empty()) {
+    if (report.state() == ToText(PeerState::kConnecting)) report.set_state("diverged");
+    report.set_waiting(
+        "a snapshot from a primary: the rows of this node cannot be trusted; if it was the "
+        "primary, "
+        "promote another node");
+  }
   report.set_snapshot_bytes(link.snapshot_bytes);
   report.set_snapshot_bytes_total(link.snapshot_bytes_total);
   if (link.lag_seconds) report.set_lag_seconds(*link.lag_seconds);
@@ -307,8 +350,13 @@ NodeView Node::ViewNow() const {
   });
   view.primary_up = view.primary || link.live;
   view.age_seconds = view.primary ? std::optional<double>(0) : link.lag_seconds;
-  view.can_read = joined;
+  const std::string distrust = deps_.ledger.progress().distrust;
+  view.can_read = joined && distrust.empty();
   if (!joined) view.why_not = "it has joined and waits for its first snapshot";
+  if (!distrust.empty()) {
+    view.why_not =
+        "its rows cannot be trusted, it waits for a snapshot from a primary: " + distrust;
+  }
   return view;
 }
 

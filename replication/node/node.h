@@ -47,7 +47,8 @@ class Node : private PeerHandler {
     storage::AuditStore& audit;
     Gate& gate;
     const Clock& clock;
-    uint64_t log_records_max = 1'000'000;  // retained
+    Retention retention = {};  // of the log; needed_from and newer_than_ms are the node's
+    std::chrono::milliseconds log_age_max = std::chrono::hours(168);
   };
   static absl::StatusOr<std::unique_ptr<Node>> Make(Deps deps);
   ~Node() override;  // Stop
@@ -80,6 +81,8 @@ class Node : private PeerHandler {
   void Tick(const std::vector<Epoch>& seen);
   void FollowMembers();
   void WatchStreams();
+  void TrimLog();
+  void KeepMembers();
   void CollectOwnJournal();
   void UpdateView();
   NodeView ViewNow() const;
@@ -117,6 +120,7 @@ class Node : private PeerHandler {
   std::unique_ptr<EpochBook> book_;
   std::unique_ptr<FollowLoop> follow_;
   SnapshotShelf shelf_;
+  std::string kept_members_;  // the control thread's: as they are in the fact
 
   // Held while effects are carried out, also while they wait for streams and the ledger's writer:
   // neither of those may take it.

@@ -198,7 +198,9 @@ bool PublishLoop::CarryOut(const PublisherEffects& effects) {
   if (effects.batch && !SendBatchOf(*effects.batch)) return false;
   if (effects.heartbeat) {
     v1::PrimaryFrame frame;
-    *frame.mutable_heartbeat() = ToMessage(*effects.heartbeat, ToMillis(deps_.clock.Wall()));
+    HeartbeatInfo heartbeat = *effects.heartbeat;
+    TellDigest(heartbeat);
+    *frame.mutable_heartbeat() = ToMessage(heartbeat, ToMillis(deps_.clock.Wall()));
     if (!Send(frame)) return false;
   }
   if (effects.drop) {
@@ -210,6 +212,23 @@ bool PublishLoop::CarryOut(const PublisherEffects& effects) {
     return false;
   }
   return true;
+}
+
+// About once a second: where a follower stands still, its very position; else the newest one that
+// both remember.
+void PublishLoop::TellDigest(HeartbeatInfo& heartbeat) {
+  const MonoTime now = deps_.clock.Mono();
+  if (now - digest_told_at_ < limits::kHeartbeatEvery / 2) return;
+  digest_told_at_ = now;
+  std::optional<StatePoint> point = deps_.ledger.ShownDigest();
+  {
+    MutexLock lock(mu_);
+    if (machine_.acks().applied_seq != point->seq) point = std::nullopt;
+  }
+  if (!point) point = deps_.ledger.NewestDigestMark();
+  if (!point) return;
+  heartbeat.digest_seq = point->seq;
+  heartbeat.state_digest = point->state_digest;
 }
 
 bool PublishLoop::Send(const v1::PrimaryFrame& frame) {

@@ -73,6 +73,7 @@ class PublishLoop {
   absl::StatusOr<ShelvedSnapshotPtr> TakeSnapshot(uint64_t& offset);
   absl::Status SendPieces(const ShelvedSnapshot& snapshot, uint64_t offset);
   void AwaitEnd();
+  void TellDigest(HeartbeatInfo& heartbeat);
   void Push(PublisherEffects effects);
   PrimaryLog LogFor(const HelloInfo& hello, const Epoch& epoch) const;
 
@@ -94,6 +95,7 @@ class PublishLoop {
   uint64_t snapshot_from_ = 0;
   std::string resume_id_;
   uint64_t resume_offset_ = 0;
+  MonoTime digest_told_at_{};    // the writer's
   Epoch epoch_;                  // set before the writer starts
   std::optional<Digest> chain_;  // the writer's: digest before the next entry to send
   std::thread writer_;

@@ -173,14 +173,23 @@ v1::Heartbeat ToMessage(const HeartbeatInfo& heartbeat, int64_t wall_ms) {
   message.set_committed_seq(heartbeat.committed_seq);
   message.set_echo_mono_ns(heartbeat.echo_mono_ns);
   message.set_wall_ms(wall_ms);
+  if (heartbeat.digest_seq != 0) {
+    message.set_digest_seq(heartbeat.digest_seq);
+    message.set_state_digest(std::string(AsText(heartbeat.state_digest)));
+  }
   return message;
 }
 
 HeartbeatInfo FromMessage(const v1::Heartbeat& message) {
-  return {.epoch = FromMessage(message.epoch()),
-          .head_seq = message.head_seq(),
-          .committed_seq = message.committed_seq(),
-          .echo_mono_ns = message.echo_mono_ns()};
+  HeartbeatInfo heartbeat{.epoch = FromMessage(message.epoch()),
+                          .head_seq = message.head_seq(),
+                          .committed_seq = message.committed_seq(),
+                          .echo_mono_ns = message.echo_mono_ns()};
+  if (const auto digest = ToArray<Digest>(message.state_digest())) {
+    heartbeat.digest_seq = message.digest_seq();
+    heartbeat.state_digest = *digest;
+  }
+  return heartbeat;
 }
 
 v1::Batch ToBatch(const Epoch& epoch, const Digest& previous, const std::vector<EntryPtr>& entries,

@@ -97,23 +97,27 @@ absl::Status Daemon::OpenLedger() {
 
 absl::Status Daemon::StartNode() {
   HOLDFAST_ASSIGN_OR_RETURN(
-      node_, replication::Node::Make({.identity = {.cluster_id = identity_.cluster_id,
-                                                   .node_id = identity_.node_id,
-                                                   .version = kVersion,
-                                                   .data_folder = config_.node.data},
-                                      .tls = {.cluster_id = identity_.cluster_id,
-                                              .node_id = identity_.node_id,
-                                              .ca_certificate = identity_.authority_pem,
-                                              .certificate = identity_.certificate_pem,
-                                              .key = std::make_shared<const SecretBytes>(
-                                                  identity_.certificate_key_pem.Clone())},
-                                      .ledger = *ledger_,
-                                      .store = *store_,
-                                      .keys = *keys_,
-                                      .journal = *journal_,
-                                      .audit = *audit_store_,
-                                      .gate = gate_,
-                                      .clock = clock_}));
+      node_,
+      replication::Node::Make(
+          {.identity = {.cluster_id = identity_.cluster_id,
+                        .node_id = identity_.node_id,
+                        .version = kVersion,
+                        .data_folder = config_.node.data},
+           .tls = {.cluster_id = identity_.cluster_id,
+                   .node_id = identity_.node_id,
+                   .ca_certificate = identity_.authority_pem,
+                   .certificate = identity_.certificate_pem,
+                   .key =
+                       std::make_shared<const SecretBytes>(identity_.certificate_key_pem.Clone())},
+           .ledger = *ledger_,
+           .store = *store_,
+           .keys = *keys_,
+           .journal = *journal_,
+           .audit = *audit_store_,
+           .gate = gate_,
+           .clock = clock_,
+           .retention = {.bytes = static_cast<uint64_t>(config_.limits.log_megabytes) * kMegabyte},
+           .log_age_max = std::chrono::hours(config_.limits.log_hours)}));
   return node_->Start(config_.peer.listen.text());
 }
 

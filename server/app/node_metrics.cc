@@ -29,7 +29,13 @@ NodeMetrics::NodeMetrics(const std::string& version)
                                      "records behind the primary's head; NaN: unknown")),
       audit_bytes_(metrics_.AddGauge("holdfast_audit_spool_bytes", "bytes of the audit journal")),
       epoch_changes_(metrics_.AddGauge("holdfast_epoch_changes",
-                                       "role changes of this process since its start")) {
+                                       "role changes of this process since its start")),
+      log_bytes_(metrics_.AddGauge("holdfast_log_retained_bytes", "bytes of the change log kept")),
+      log_records_(
+          metrics_.AddGauge("holdfast_log_retained_records", "records of the change log kept")),
+      diverged_(
+          metrics_.AddGauge("holdfast_replication_diverged",
+                            "1 while the rows of this node cannot be trusted: it serves nothing")) {
   metrics_.AddGauge("holdfast_up_info", "always 1", {{"version", version}}).Set(1);
 }
 
@@ -79,6 +85,23 @@ void NodeMetrics::SetFollowers(const replication::Node& node) {
   }
 }
 
+// By why a follower needed one, and what came of it.
+void NodeMetrics::CountSnapshots(const replication::Node& node) {
+  for (const auto& [key, count] : node.shelf().counts()) {
+    auto found = snapshots_.find(key);
+    if (found == snapshots_.end()) {
+      found = snapshots_
+                  .emplace(key, Snapshots{.counter = metrics_.AddCounter(
+                                              "holdfast_replication_snapshots_total",
+                                              "snapshots for followers",
+                                              {{"reason", key.first}, {"result", key.second}})})
+                  .first;
+    }
+    found->second.counter.Add(static_cast<double>(count - found->second.told));
+    found->second.told = count;
+  }
+}
+
 std::string NodeMetrics::Render(const replication::Node& node, const replication::Ledger& ledger,
                                 const audit::Journal& journal, bool ready) {
   const v1::NodeReport me = node.Me();
@@ -97,9 +120,14 @@ std::string NodeMetrics::Render(const replication::Node& node, const replication
                                               : std::nullopt));
   audit_bytes_.Set(static_cast<double>(journal.room().bytes_used));
   epoch_changes_.Set(static_cast<double>(node.epoch_changes()));
+  const replication::LogSize log = ledger.log_size();
+  log_bytes_.Set(static_cast<double>(log.bytes));
+  log_records_.Set(static_cast<double>(log.records));
+  diverged_.Set(progress.distrust.empty() ? 0 : 1);
   {
     MutexLock lock(mu_);
     SetFollowers(node);
+    CountSnapshots(node);
   }
   return metrics_.Render();
 }

@@ -31,11 +31,12 @@ class NodeMetrics {
     Histogram seconds;
   };
   void SetFollowers(const replication::Node& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CountSnapshots(const replication::Node& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   Metrics metrics_;
   Gauge is_primary_, is_secondary_, ready_, sealed_, epoch_, head_, durable_, applied_;
   Gauge lag_seconds_, lag_records_, audit_bytes_;
-  Gauge epoch_changes_;
+  Gauge epoch_changes_, log_bytes_, log_records_, diverged_;
   Mutex mu_;
   // By "api method code": bounded by the table of routes and the codes they give.
   std::map<std::string, Requests> requests_ ABSL_GUARDED_BY(mu_);
@@ -44,6 +45,11 @@ class NodeMetrics {
     Gauge connected;
   };
   std::map<std::string, Follower> followers_ ABSL_GUARDED_BY(mu_);
+  struct Snapshots {
+    Counter counter;
+    uint64_t told = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Snapshots> snapshots_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace holdfast::app

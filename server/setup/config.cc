@@ -148,6 +148,8 @@ std::vector<Key> MakeKeys() {
        [](const toml::node& v, Config& c) {
          return SetNumber(v, 8, 1 << 20, c.limits.log_megabytes);
        }},
+      {"limits", "log_hours",
+       [](const toml::node& v, Config& c) { return SetNumber(v, 1, 87600, c.limits.log_hours); }},
       {"log", "file", [](const toml::node& v, Config& c) { return SetFolder(v, c.log.file); }},
       {"log", "level", [](const toml::node& v, Config& c) { return SetLevel(v, c.log.level); }},
   };

@@ -44,7 +44,8 @@ struct Config {
     int unauthenticated_per_source = 64;
     int connections = 8192;
     int journal_megabytes = 1024;
-    int log_megabytes = 512;  // retained change log
+    int log_megabytes = 512;  // retained change log, as are these hours
+    int log_hours = 168;
   } limits;
   struct Log {
     std::string file;  // empty: stderr

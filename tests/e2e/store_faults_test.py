@@ -10,6 +10,8 @@ import unittest
 from cluster import ClusterTest
 from damaged import Copy
 
+REPAIR_SECONDS = 6
+MENDED = ' is in place'
 NEXT_STEP = 'nothing was changed; move the file away with its -wal and let this node join again, or restore a backup'
 
 
@@ -76,14 +78,22 @@ class StoreFaultsTest(ClusterTest):
                 self.copy.flip(self.copy.store, offset)
 
     def test_a_flipped_bit_in_a_value(self):
-        """SQLite does not see it; once in the row of a user, once in the entry of the log that made it."""
+        """SQLite does not see it: in the entry of the log it is refused, in the row of a user a snapshot mends it."""
         found = places(self.copy.store)
         self.assertGreaterEqual(len(found), 2)
+        refused = repaired = 0
         for offset in found:
             with self.subTest(offset=offset):
                 self.copy.flip(self.copy.store, offset, bit=0)
-                self.assert_store_refused()
-                self.copy.flip(self.copy.store, offset, bit=0)
+                status, _ = self.copy.serve(seconds=REPAIR_SECONDS)
+                refused += status == 1
+                repaired += status is None and MENDED in self.copy.log_file.read_text()
+                self.copy.log_file.unlink()
+                shutil.rmtree(self.copy.data)
+                shutil.copytree(self.whole.data, self.copy.data)
+        self.assertGreaterEqual(refused, 1)
+        self.assertGreaterEqual(repaired, 1)
+        self.assertEqual(refused + repaired, len(found))
 
     def test_a_truncated_store(self):
         size = self.copy.store.stat().st_size
@@ -96,10 +106,23 @@ class StoreFaultsTest(ClusterTest):
 
     # ---- rows
 
-    def assert_rows_refused(self, statement, *values):
+    def assert_mended(self, *texts):
+        """Nothing of the changed rows is served, and a snapshot from the other node puts them right."""
+        status, log = self.copy.serve(seconds=REPAIR_SECONDS)
+        self.assertIsNone(status, log)
+        self.assertIn('nothing is served from this store until a primary has sent a snapshot', log)
+        for text in (*texts, MENDED):
+            self.assertIn(text, log)
+        self.assertLess(log.index(MENDED), log.index('listens on port'))
+        self.copy.log_file.unlink()
+        status, log = self.copy.serve(seconds=2)  # And it stays so.
+        self.assertIsNone(status, log)
+        self.assertNotIn('nothing is served', log)
+
+    def assert_rows_mended(self, statement, *values):
         self.assertEqual(self.copy.sql(statement, *values), 1)
-        self.assert_store_refused('the rows in the store are not those that this cluster has written',
-                                  'a row was added, changed or removed beside Holdfast')
+        self.assert_mended('the rows in the store are not those that this cluster has written',
+                           'a row was added, changed or removed beside Holdfast')
 
     def row_of(self, table, where):
         with contextlib.closing(sqlite3.connect(f'file:{self.whole.store}?mode=ro', uri=True)) as store:
@@ -108,22 +131,22 @@ class StoreFaultsTest(ClusterTest):
     def test_a_row_added_by_hand(self):
         share = list(self.row_of('shares', '1'))
         share[0], share[1] = 9999, self.row_of('users', "name = 'admin'")[0]
-        self.assert_rows_refused('INSERT INTO shares VALUES (?, ?, ?, ?, ?, ?)', *share)
+        self.assert_rows_mended('INSERT INTO shares VALUES (?, ?, ?, ?, ?, ?)', *share)
 
     def test_a_second_share_added_by_hand(self):
         share = list(self.row_of('shares', '1'))
         share[0] = 9999
         self.copy.sql('INSERT INTO shares VALUES (?, ?, ?, ?, ?, ?)', *share)
-        self.assert_store_refused('share 9999 clashes with share ')
+        self.assert_mended('share 9999 clashes with share ')
 
     def test_a_row_changed_by_hand(self):
-        self.assert_rows_refused("UPDATE users SET super_administrator = 1 WHERE name = 'demo'")
+        self.assert_rows_mended("UPDATE users SET super_administrator = 1 WHERE name = 'demo'")
 
     def test_a_row_removed_by_hand(self):
-        self.assert_rows_refused("DELETE FROM shares WHERE id = (SELECT min(id) FROM shares)")
+        self.assert_rows_mended("DELETE FROM shares WHERE id = (SELECT min(id) FROM shares)")
 
     def test_a_secret_put_back_by_hand(self):
-        self.assert_rows_refused('UPDATE accounts SET secret_changed_ms = secret_changed_ms - 1')
+        self.assert_rows_mended('UPDATE accounts SET secret_changed_ms = secret_changed_ms - 1')
 
     # ---- the log
 

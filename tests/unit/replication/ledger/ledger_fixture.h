@@ -110,6 +110,16 @@ class TestNode {
     return ledger_->CopyRows([](const v1::RowChange&) { return absl::OkStatus(); })->state_digest;
   }
 
+  // As if somebody had done it in the database, beside Holdfast, while the node is stopped.
+  absl::Status ChangeRowsByHand(const v1::RowChange& change) {
+    auto store = storage::MemoryStore::Open(disk_);
+    if (!store.ok()) return store.status();
+    const auto loaded = (*store)->Load([](v1::Row&&) { return absl::OkStatus(); });
+    if (!loaded.ok()) return loaded.status();
+    const std::vector<const v1::RowChange*> rows{&change};
+    return (*store)->Append({.rows = rows, .applied = loaded->applied});
+  }
+
   Ledger& ledger() { return *ledger_; }
   storage::Store& store() { return *store_; }
   const Clock& clock() const { return clock_; }

@@ -440,5 +440,62 @@ TEST_F(FollowingTest, NamesThatChangedPlacesDuringACopyAreNoFault) {
   EXPECT_TRUE(follower_.Knows("bob"));
 }
 
+TEST_F(FollowingTest, RowsChangedByHandAreNotServedAndTheLogStaysGoodForAVote) {
+  ASSERT_TRUE(node_.AddUser("alice").ok());
+  Send(1, node_.ledger().progress().head_seq);
+  const HeldLog held = follower_.ledger().Held();
+  v1::RowChange change;
+  follower_.ledger().Read([&](const vault::StateReader& state, Position) {
+    *change.mutable_put()->mutable_user() = *state.FindUserByName(1, "alice");
+  });
+  follower_.Crash();
+  change.mutable_put()->mutable_user()->set_super_administrator(true);
+  ASSERT_TRUE(follower_.ChangeRowsByHand(change).ok());
+  for (int starts = 0; starts < 2; ++starts) {
+    const absl::Status opened = follower_.Open();
+    ASSERT_TRUE(opened.ok()) << opened;
+    EXPECT_NE(follower_.ledger().progress().distrust.find("beside Holdfast"), std::string::npos);
+    EXPECT_FALSE(follower_.Knows("alice"));
+    EXPECT_EQ(follower_.ledger().Held().last, held.last);
+    EXPECT_EQ(follower_.ledger().Held().setting_k, 0U) << "what is not known asks most of a quorum";
+    EXPECT_FALSE(follower_.ledger().StartEpoch(EpochOf(7, "b")).ok());
+    follower_.Crash();
+  }
+  ASSERT_TRUE(follower_.Open().ok());
+  std::vector<v1::RowChange> rows;
+  const auto point = node_.ledger().CopyRows([&](const v1::RowChange& row) {
+    rows.push_back(row);
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(Replace(*point, rows).ok());
+  EXPECT_EQ(follower_.ledger().progress().distrust, "");
+  follower_.Crash();
+  ASSERT_TRUE(follower_.Open().ok());
+  EXPECT_EQ(follower_.ledger().progress().distrust, "");
+  EXPECT_TRUE(follower_.Knows("alice"));
+}
+
+// The digest at a multiple is remembered: a follower may be told of it later.
+TEST_F(FollowingTest, TheStateDigestIsRememberedAtMultiples) {
+  std::vector<std::future<absl::StatusOr<WriteResult>>> writes;
+  for (uint64_t i = 0; i < kDigestEvery + 40; ++i) {
+    vault::AddUser add;
+    add.user.set_name("u" + std::to_string(i));
+    add.user.set_organization_id(1);
+    add.user.set_role(v1::ROLE_PASSWORD_USER);
+    writes.push_back(node_.Submit(std::move(add)));
+  }
+  for (auto& write : writes) ASSERT_TRUE(write.get().ok());
+  const uint64_t head = node_.ledger().progress().head_seq;
+  for (uint64_t seq = 1; seq <= head; seq += 100) Send(seq, head, 100);
+  ASSERT_EQ(follower_.ledger().progress().committed_seq, head);
+  const auto mark = node_.ledger().NewestDigestMark();
+  ASSERT_TRUE(mark.has_value());
+  EXPECT_EQ(mark->seq, kDigestEvery);
+  EXPECT_EQ(follower_.ledger().StateDigestAt(kDigestEvery), mark->state_digest);
+  EXPECT_EQ(follower_.ledger().StateDigestAt(head), node_.ledger().ShownDigest().state_digest);
+  EXPECT_EQ(follower_.ledger().StateDigestAt(head - 1), std::nullopt);
+}
+
 }  // namespace
 }  // namespace holdfast::replication

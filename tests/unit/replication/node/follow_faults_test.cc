@@ -301,5 +301,25 @@ TEST_F(FollowFaultsTest, AnOrderToCutWhatWasShown) {
       "asked to cut what was shown here", PeerState::kDiverged);
 }
 
+TEST_F(FollowFaultsTest, AnotherStateDigestEndsServingUntilASnapshotCame) {
+  primary_->Set([this](std::vector<v1::PrimaryFrame>& frames) {
+    frames.back().mutable_heartbeat()->set_digest_seq(a_.head());
+    frames.back().mutable_heartbeat()->set_state_digest(std::string(32, 'x'));
+  });
+  ASSERT_TRUE(Eventually([&] { return !b_.Reads(); }));
+  // A log that goes on is not what it needs, now or after a restart.
+  ASSERT_TRUE(Eventually(
+      [&] { return b_.node().Link().fault.find("expected a snapshot") != std::string::npos; }));
+  b_.Crash();
+  ASSERT_TRUE(b_.Start().ok());
+  EXPECT_FALSE(b_.Reads());
+  primary_.reset();
+  a_.Crash();
+  const absl::Status started = a_.Start();  // A real one.
+  ASSERT_TRUE(started.ok()) << started;
+  ASSERT_TRUE(Eventually([&] { return b_.Reads(); })) << b_.node().Link().fault;
+  EXPECT_TRUE(b_.disk().Knows("alice"));
+}
+
 }  // namespace
 }  // namespace holdfast::replication

@@ -137,7 +137,7 @@ class Member {
                             .audit = *audit_,
                             .gate = gate_,
                             .clock = disk_.clock(),
-                            .log_records_max = log_records});
+                            .retention = {.records = log_records}});
     if (!node.ok()) return node.status();
     node_ = *std::move(node);
     return node_->Start(Address());

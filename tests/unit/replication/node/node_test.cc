@@ -178,5 +178,46 @@ TEST_F(NodeTest, AFollowerThatNeverSaysHelloDoesNotHoldUpTheEnd) {
   EXPECT_FALSE(silent->Read(&frame));
 }
 
+TEST_F(NodeTest, RowsChangedByHandAreRepairedByASnapshotWithoutAnOperator) {
+  Add("alice");
+  ExpectSame();
+  v1::RowChange change;
+  b_.disk().ledger().Read([&](const vault::StateReader& state, Position) {
+    *change.mutable_put()->mutable_user() = *state.FindUserByName(1, "alice");
+  });
+  b_.Crash();
+  a_.Crash();
+  change.mutable_put()->mutable_user()->set_super_administrator(true);
+  ASSERT_TRUE(b_.disk().ChangeRowsByHand(change).ok());
+  const absl::Status started = b_.Start();  // Whom to ask it knows from before.
+  ASSERT_TRUE(started.ok()) << started;
+  EXPECT_FALSE(b_.Reads());
+  EXPECT_THAT(b_.node().Me().waiting(), HasSubstr("a snapshot from a primary"));
+  EXPECT_EQ(b_.node().Me().state(), "diverged");
+  StartA();
+  ASSERT_TRUE(Eventually([&] { return b_.Reads(); })) << b_.node().Link().fault;
+  ExpectSame();
+  EXPECT_TRUE(b_.disk().Knows("alice"));
+  const auto counts = a_.node().shelf().counts();
+  EXPECT_EQ(counts.at({"asked", "sent"}), 1U);
+}
+
+TEST_F(NodeTest, APrimaryWhoseRowsWereChangedByHandDoesNotGoOn) {
+  Add("alice");
+  ExpectSame();
+  v1::RowChange change;
+  a_.disk().ledger().Read([&](const vault::StateReader& state, Position) {
+    *change.mutable_put()->mutable_user() = *state.FindUserByName(1, "alice");
+  });
+  a_.Crash();
+  change.mutable_put()->mutable_user()->set_super_administrator(true);
+  ASSERT_TRUE(a_.disk().ChangeRowsByHand(change).ok());
+  StartA();
+  EXPECT_TRUE(Eventually([&] { return a_.node().Reports().size() == 2; }));
+  EXPECT_EQ(a_.node().role(), Role::kSecondary);
+  EXPECT_FALSE(a_.Reads());
+  EXPECT_THAT(a_.node().Me().waiting(), HasSubstr("promote another node"));
+}
+
 }  // namespace
 }  // namespace holdfast::replication
