@@ -211,7 +211,7 @@ class SnapshotCrashTest(CrashTest):
             if self.cluster.health(k) != 200:
                 self.start(k)
         self.check_whole(resource, writers)
-        self.assertIn(' rows begins', self.cluster.log(2))
+        self.assertIn(' bytes begins', self.cluster.log(2))
 
     def test_the_follower_dies_before_it_is_stored(self):
         """Nothing of it is kept: the store is as it was, again and again."""
@@ -257,7 +257,8 @@ class ZEveryPointTest(unittest.TestCase):
     def test_every_point_is_killed_at(self):
         points = re.findall(r'^ *\{"([a-z0-9_.]+)",', TABLE.read_text(encoding='utf-8'), re.MULTILINE)
         self.assertGreater(len(points), 20)
-        self.assertEqual(set(points) - covered, set())
+        elsewhere = {point for point in points if point.startswith('quarantine.')}  # lost_writes_test.py
+        self.assertEqual(set(points) - covered - elsewhere, set())
 
 
 if __name__ == '__main__':

@@ -113,7 +113,7 @@ class StoreFaultsTest(ClusterTest):
         self.assertIn('nothing is served from this store until a primary has sent a snapshot', log)
         for text in (*texts, MENDED):
             self.assertIn(text, log)
-        self.assertLess(log.index(MENDED), log.index('listens on port'))
+        self.assertLess(log.index('nothing is served from this store'), log.index(MENDED))
         self.copy.log_file.unlink()
         status, log = self.copy.serve(seconds=2)  # And it stays so.
         self.assertIsNone(status, log)
