@@ -27,6 +27,7 @@ void Ledger::Close() {
     stop_ = true;
   }
   wake_.NotifyAll();
+  settled_.NotifyAll();
   if (writer_.joinable()) writer_.join();
 }
 
@@ -48,6 +49,8 @@ LedgerProgress Ledger::progress() const {
   progress.leading = rule_ != nullptr;
   progress.epoch_start_committed =
       rule_ != nullptr && epoch_start_seq_ != 0 && progress.shown.seq >= epoch_start_seq_;
+  progress.ended = ended_;
+  progress.end = end_;
   progress.failure = failure_;
   progress.distrust = distrust_;
   return progress;
@@ -97,19 +100,24 @@ bool Ledger::RunOnWriter(const std::function<void()>& task) const {
 // False: stop. Tasks that were taken in before the stop are still given out.
 bool Ledger::NextWork(std::vector<std::function<void()>>& tasks, std::vector<Waiting>& writes) {
   MutexLock lock(mu_);
-  while (tasks_.empty() && queue_.empty() && !acked_ && !stop_) {
-    if (answers_.empty()) {
+  writing_ = false;
+  if (held_) settled_.NotifyAll();
+  while (tasks_.empty() && (queue_.empty() || held_) && !acked_ && !stop_) {
+    const std::optional<MonoTime> deadline = FirstDeadline();
+    if (!deadline) {
       wake_.Wait(mu_);
       continue;
     }
-    const auto left = answers_.front().deadline - clock_.Mono();
+    const auto left = *deadline - clock_.Mono();
     if (left <= std::chrono::nanoseconds(0)) break;
     wake_.WaitFor(mu_, left);
   }
   acked_ = false;
   tasks.assign(std::make_move_iterator(tasks_.begin()), std::make_move_iterator(tasks_.end()));
   tasks_.clear();
-  const size_t take = std::min(queue_.size(), limits::kLedgerBatchRecordsMax);
+  const bool may_take = !held_ || stop_;
+  const size_t take = may_take ? std::min(queue_.size(), limits::kLedgerBatchRecordsMax) : 0;
+  writing_ = take > 0;
   for (size_t i = 0; i < take; ++i) {
     writes.push_back(std::move(queue_.front()));
     queue_.pop_front();
@@ -152,6 +160,7 @@ void Ledger::CloseWith(const absl::Status& why) {
     if (!failure_.ok()) return;
     failure_ = why;
   }
+  settled_.NotifyAll();
   LogError("the change log is closed until this node is started again; reads go on: {}",
            holdfast::ToText(why));
   FailAnswers(vault::Refuse(vault::Refusal::kOutcomeUnknown,

@@ -34,6 +34,14 @@
 
 namespace holdfast::replication {
 
+// What the last record of a log says about its epoch: whether its author had finished.
+struct LogEnd {
+  enum class Kind { kOpen, kCleanStop, kHandOver };
+  Kind kind = Kind::kOpen;
+  std::string target;  // kHandOver: the node that it names
+  bool operator==(const LogEnd&) const = default;
+};
+
 // How far the log of this node is.
 struct LedgerProgress {
   uint64_t head_seq = 0;  // appended; on the primary perhaps not durable yet
@@ -42,6 +50,8 @@ struct LedgerProgress {
   Position shown;
   bool leading = false;
   bool epoch_start_committed = false;  // of the epoch that it leads
+  bool ended = false;                  // leading, and a hand-over or clean-stop record is appended
+  LogEnd end;                          // of what is durable
   absl::Status failure;                // not OK: closed, reads go on
   // Not empty: the rows cannot be trusted, and why. Nothing of them is to be served; the log, which
   // was checked, is good for a vote. Only a snapshot ends it.
@@ -54,9 +64,20 @@ struct StatePoint {
   Digest state_digest{};
 };
 
+struct LevelAsk {
+  Level level = Level::kLocal;
+  uint32_t k = 0;
+  bool operator==(const LevelAsk&) const = default;
+};
+struct WriteOptions {
+  std::optional<LevelAsk> level;  // in place of the cluster's; never answered before its commit
+};
+
 struct WriteResult {
   vault::Planned planned;  // without its changes
   Position position;
+  LevelAsk level;         // that it was answered at
+  bool degraded = false;  // by the primary alone: policy degrade
 };
 using WriteDone = std::function<void(absl::StatusOr<WriteResult>)>;
 
@@ -74,8 +95,16 @@ struct ForeignOutcome {
 // What a voter tells with a grant.
 struct HeldLog {
   EntryMeta last;  // durable
+  LogEnd end;      // what the record at `last` says; kOpen when it is not kept (after a snapshot)
   uint32_t setting_k = 0;
   std::vector<uint32_t> pending_k;
+  uint64_t committed_seq = 0;  // shown
+};
+
+// Who votes, this node included when it does; sorted.
+struct Membership {
+  std::vector<std::string> committed;             // by the rows that are shown
+  std::vector<std::vector<std::string>> pending;  // after each later change of a member, in order
 };
 
 // What a snapshot holds beside its rows.
@@ -143,13 +172,28 @@ class Ledger {
 
   // ---- As primary.
   // Appends the epoch-start record; waits until it is durable here. Epoch must be claimed and on
-  // disk. It is committed later: see progress().
-  absl::Status StartEpoch(const Epoch& epoch);
+  // disk. It is committed later: see progress(). `lowered` is put into the record and counts at
+  // once, for that very record. A refusal of the vault: nothing was appended.
+  absl::Status StartEpoch(const Epoch& epoch,
+                          const std::optional<vault::SetSettings>& lowered = std::nullopt);
   // Ends leading: waiting writes are answered OUTCOME_UNKNOWN, queued ones NOT_PRIMARY. Waits.
   void StepDown();
   // Refusals of the vault, NOT_PRIMARY, NOT_ENOUGH_SECONDARIES, OVERLOADED, LEDGER_CLOSED: nothing
   // was written. OUTCOME_UNKNOWN: see there.
-  void Submit(vault::Command command, WriteDone done);
+  void Submit(vault::Command command, WriteOptions options, WriteDone done);
+  void Submit(vault::Command command, WriteDone done) {
+    Submit(std::move(command), {}, std::move(done));
+  }
+  // From now on new writes wait in the queue, neither planned nor refused (a full queue refuses).
+  // Returns once all that was appended is shown; DEADLINE_EXCEEDED after `longest`: they are held
+  // all the same, until ReleaseWrites or StepDown.
+  absl::Status HoldWrites(std::chrono::milliseconds longest);
+  void ReleaseWrites();
+  // The last record of this epoch: nothing is planned after it, what is queued waits for StepDown.
+  // Returns its seq once it is durable here; FAILED_PRECONDITION when this node does not lead, or
+  // has ended its epoch already. Waits.
+  absl::StatusOr<uint64_t> AppendHandOver(const std::string& target);
+  absl::StatusOr<uint64_t> AppendCleanStop();
   void OnConnected(const std::string& node_id);
   void OnAck(const std::string& node_id, const AckInfo& ack);
   void OnDisconnected(const std::string& node_id);
@@ -163,6 +207,12 @@ class Ledger {
   ForeignOutcome AppendForeign(const ForeignBatch& batch);
   void CommitForeign(uint64_t committed_seq);
   absl::Status CutAfter(uint64_t seq);
+  // For a candidate, neither leading nor following: dense entries of another member's log, behind
+  // `previous`. They are verified here; where this log differs it is cut first. Durable on return.
+  // FAILED_PRECONDITION, and nothing changed: a gap, or they differ at or below what was shown.
+  absl::Status AppendFetched(const Digest& previous, const std::vector<EntryPtr>& entries);
+  // Who votes by this log; waits.
+  Membership Members() const;
   // Unfollow, and what the log was at that moment: from then on nothing of an epoch older than
   // `granted` comes in, also when somebody was about to follow it.
   HeldLog HoldAppends(const Epoch& granted);
@@ -190,19 +240,17 @@ class Ledger {
  private:
   struct Waiting {
     vault::Command command;
+    WriteOptions options;
     WriteDone done;
   };
   struct Answer {  // of an appended record
     uint64_t seq = 0;
-    Level level = Level::kLocal;
-    uint32_t level_k = 0;
     MonoTime deadline;
     WriteResult result;
     WriteDone done;
   };
   struct Setting {
-    Level level = Level::kLocal;
-    uint32_t level_k = 0;
+    LevelAsk level;
     uint32_t k = 0;  // of the commit rule
     bool block = true;
   };
@@ -226,12 +274,20 @@ class Ledger {
   void CloseWith(const absl::Status& why);
   void Moved();
 
+  // ---- ledger_lead.cc: the beginning and the end of leading
+  absl::Status StartNow(const Epoch& epoch, const std::optional<vault::SetSettings>& lowered);
+  absl::StatusOr<v1::Record> StartRecord(const std::optional<vault::SetSettings>& lowered) const;
+  absl::StatusOr<uint64_t> AppendLast(v1::Record record);
+
   // ---- ledger_write.cc
   void WriteBatch(std::vector<Waiting> writes);
-  absl::Status MayWrite(const Setting& setting) const;
+  absl::Status MayWrite(const Setting& setting, const LevelAsk& level) const;
   absl::StatusOr<vault::Planned> PlanAndPush(const vault::Command& command);
   absl::Status PushRecord(v1::Record record);
   absl::Status AppendPushed(size_t count);
+
+  // ---- ledger_answers.cc
+  std::optional<MonoTime> FirstDeadline() const;
   void ExpireAnswers();
   void AnswerReady();
   void FailAnswers(const absl::Status& why);
@@ -244,9 +300,12 @@ class Ledger {
   absl::Status Show(uint64_t seq);
   void ApplyShown(uint64_t seq);
   void LearnFrom(const v1::Record& record);
+  static Setting SettingOf(const v1::ClusterRow& row);
   void ReadSetting();
+  const Setting& SettingNow() const { return lowered_ ? *lowered_ : setting_; }
   static std::vector<const v1::DataKeyRow*> AllDataKeys(const vault::State& state);
-  std::vector<std::string> Voters() const;  // the other voting members
+  Membership MembersNow() const;
+  std::vector<std::string> Voters() const;
   std::vector<KSetting> PendingSettings() const;
 
   // ---- ledger_follow.cc
@@ -265,6 +324,11 @@ class Ledger {
   absl::StatusOr<std::vector<uint64_t>> IdsOf(v1::Table table) const;
   absl::Status CopyChanged(const ChangedKeys& keys, Slice& slice, ChangeSink sink);
   absl::Status CheckCopied() const ABSL_SHARED_LOCKS_REQUIRED(state_mu_);
+  // ---- ledger_fetched.cc
+  absl::Status AppendFetchedNow(const Digest& previous, const std::vector<WindowItem>& items);
+  absl::StatusOr<size_t> CutWhereTheyDiffer(const Digest& previous,
+                                            const std::vector<WindowItem>& items);
+  absl::Status ReadEnd();
 
   const Options options_;
   storage::Store& store_;
@@ -276,9 +340,11 @@ class Ledger {
   LogWindow window_;         // (rows in the store, head]
   uint64_t stored_seq_ = 0;  // the store has the rows up to here; ahead of window_ until shown
   std::unique_ptr<vault::PendingState> pending_;
-  std::deque<Answer> answers_;
-  Setting setting_;
-  Epoch held_for_;  // no older epoch is followed
+  // By the level asked for: within one they are ready in the order of their seqs.
+  std::map<std::pair<Level, uint32_t>, std::deque<Answer>> answers_;
+  Setting setting_;                 // by the rows that are shown
+  std::optional<Setting> lowered_;  // by the start record of our epoch, until that is shown
+  Epoch held_for_;                  // no older epoch is followed
 
   EntryRing ring_;
 
@@ -292,10 +358,15 @@ class Ledger {
 
   mutable Mutex mu_;
   mutable CondVar wake_;
+  CondVar settled_;  // HoldWrites waits here
   std::unique_ptr<LogTrack> track_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<CommitRule> rule_ ABSL_GUARDED_BY(mu_);  // null: not leading
   Epoch leading_epoch_ ABSL_GUARDED_BY(mu_);
   uint64_t epoch_start_seq_ ABSL_GUARDED_BY(mu_) = 0;
+  LogEnd end_ ABSL_GUARDED_BY(mu_);          // of the durable log
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;  // by us, in the epoch that we lead
+  bool held_ ABSL_GUARDED_BY(mu_) = false;
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;  // writes left the queue and are not appended yet
   std::deque<Waiting> queue_ ABSL_GUARDED_BY(mu_);
   mutable std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);
   bool acked_ ABSL_GUARDED_BY(mu_) = false;
@@ -314,6 +385,7 @@ class Ledger {
 
 inline constexpr uint64_t kDigestEvery = 1024;
 inline constexpr size_t kDigestMarks = 64;
+LogEnd EndOf(const v1::Record& record);
 
 // The row of the cluster that a record puts, or nullptr; and the k of the commit rule in it.
 const v1::ClusterRow* ClusterRowIn(const v1::Record& record);

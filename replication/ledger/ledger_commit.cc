@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "replication/ledger/history_fact.h"
@@ -22,6 +23,26 @@ Level ToLevel(v1::Level level) {
     default:
       return Level::kLocal;
   }
+}
+
+// True: `record` changes who is a member; `voters` are those after it.
+bool ChangesMembers(const v1::Record& record, std::set<std::string>& voters) {
+  bool changed = false;
+  for (const v1::RowChange& change : record.changes()) {
+    if (change.has_put() && change.put().has_member()) {
+      changed = true;
+      const v1::MemberRow& member = change.put().member();
+      if (member.never_primary()) {
+        voters.erase(member.node_id());
+      } else {
+        voters.insert(member.node_id());
+      }
+    } else if (change.delete_().table() == v1::TABLE_MEMBER) {
+      changed = true;
+      voters.erase(change.delete_().name());
+    }
+  }
+  return changed;
 }
 
 }  // namespace
@@ -91,6 +112,7 @@ absl::Status Ledger::Show(uint64_t seq) {
   ApplyShown(seq);
   MutexLock lock(mu_);
   track_->OnApplied(seq);
+  if (held_) settled_.NotifyAll();
   return absl::OkStatus();
 }
 
@@ -145,17 +167,17 @@ void Ledger::LearnFrom(const v1::Record& record) {
   }
 }
 
+Ledger::Setting Ledger::SettingOf(const v1::ClusterRow& row) {
+  return {.level = {.level = ToLevel(row.level()), .k = row.k()},
+          .k = KOf(row),
+          .block = row.policy() != v1::POLICY_DEGRADE};
+}
+
 void Ledger::ReadSetting() {
   ReaderLock lock(state_mu_);
   const v1::ClusterRow* row = state_->Cluster();
-  if (row == nullptr) {
-    setting_ = {};
-    return;
-  }
-  setting_ = {.level = ToLevel(row->level()),
-              .level_k = row->k(),
-              .k = KOf(*row),
-              .block = row->policy() != v1::POLICY_DEGRADE};
+  setting_ = row == nullptr ? Setting() : SettingOf(*row);
+  lowered_.reset();
 }
 
 std::vector<const v1::DataKeyRow*> Ledger::AllDataKeys(const vault::State& state) {
@@ -167,13 +189,40 @@ std::vector<const v1::DataKeyRow*> Ledger::AllDataKeys(const vault::State& state
   return keys;
 }
 
-std::vector<std::string> Ledger::Voters() const {
-  std::vector<std::string> voters;
-  ReaderLock lock(state_mu_);
-  for (const v1::MemberRow* member : state_->Members()) {
-    if (member->node_id() != options_.node_id && !member->never_primary()) {
-      voters.push_back(member->node_id());
+Membership Ledger::Members() const {
+  Membership members;
+  RunOnWriter([&] { members = MembersNow(); });
+  return members;
+}
+
+Membership Ledger::MembersNow() const {
+  std::set<std::string> voters;
+  uint64_t shown = 0;
+  {
+    ReaderLock lock(state_mu_);
+    shown = shown_.seq;
+    for (const v1::MemberRow* member : state_->Members()) {
+      if (!member->never_primary()) voters.insert(member->node_id());
     }
+  }
+  Membership members{.committed = {voters.begin(), voters.end()}, .pending = {}};
+  for (uint64_t seq = shown + 1; seq <= window_.head_seq(); ++seq) {
+    if (!ChangesMembers(*window_.at(seq).record, voters)) continue;
+    members.pending.emplace_back(voters.begin(), voters.end());
+  }
+  return members;
+}
+
+// The other voting members whose acknowledgement counts: those that vote now, and by each change
+// that is pending. LearnFrom tells the rule what becomes of the others.
+std::vector<std::string> Ledger::Voters() const {
+  const Membership members = MembersNow();
+  std::vector<std::string> voters;
+  for (const std::string& id : members.committed) {
+    const bool stays = std::all_of(
+        members.pending.begin(), members.pending.end(),
+        [&](const auto& then) { return std::binary_search(then.begin(), then.end(), id); });
+    if (stays && id != options_.node_id) voters.push_back(id);
   }
   return voters;
 }

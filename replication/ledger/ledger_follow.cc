@@ -58,6 +58,8 @@ HeldLog Ledger::HeldNow() const {
   held.setting_k = setting_.k;
   for (const KSetting& setting : PendingSettings()) held.pending_k.push_back(setting.k);
   MutexLock lock(mu_);
+  held.end = end_;
+  held.committed_seq = track_->applied_seq();
   // Between two tasks nothing is half appended: what is in the window is durable, or the ledger has
   // failed and only what was durable before counts.
   held.last = track_->durable_seq() == track_->head_seq()
@@ -114,9 +116,11 @@ absl::Status Ledger::PushForeign(const ForeignBatch& batch, const BatchOutcome& 
   }
   HOLDFAST_RETURN_IF_ERROR(StoreAppend(entries, commits, history));
   for (const EntryPtr& entry : entries) ring_.Push(entry);
-  MutexLock lock(mu_);
-  track_->OnDurable(window_.head_seq());
-  return absl::OkStatus();
+  {
+    MutexLock lock(mu_);
+    track_->OnDurable(window_.head_seq());
+  }
+  return ReadEnd();
 }
 
 void Ledger::CommitForeign(uint64_t committed_seq) {
@@ -160,8 +164,10 @@ absl::Status Ledger::CutNow(uint64_t seq) {
     log_sizes_.CutAfter(seq);
   }
   RebuildPending();
+  status = ReadEnd();
+  if (!status.ok()) CloseWith(status);
   Moved();
-  return absl::OkStatus();
+  return status;
 }
 
 void Ledger::RebuildPending() {
@@ -251,6 +257,7 @@ absl::Status Ledger::SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotP
   {
     MutexLock lock(mu_);
     track_->Reset(at, point.history);
+    end_ = {};
     oldest_seq_ = at.seq + 1;
     log_sizes_.Clear();
     distrust_.clear();

@@ -12,7 +12,7 @@
 
 namespace holdfast::replication {
 
-void Ledger::Submit(vault::Command command, WriteDone done) {
+void Ledger::Submit(vault::Command command, WriteOptions options, WriteDone done) {
   absl::Status refused;
   {
     MutexLock lock(mu_);
@@ -25,99 +25,23 @@ void Ledger::Submit(vault::Command command, WriteDone done) {
       refused = vault::Refuse(vault::Refusal::kOverloaded,
                               fmt::format("{} writes are waiting", queue_.size()));
     } else {
-      queue_.push_back({std::move(command), std::move(done)});
+      queue_.push_back({std::move(command), std::move(options), std::move(done)});
     }
   }
   if (!refused.ok()) return done(refused);
   wake_.NotifyAll();
 }
 
-absl::Status Ledger::StartEpoch(const Epoch& epoch) {
-  absl::Status result = absl::UnavailableError("the ledger stops");
-  RunOnWriter([&] {
-    CommitStart start{.epoch = epoch,
-                      .start_seq = window_.head_seq() + 1,
-                      .k = setting_.k,
-                      .pending = PendingSettings(),
-                      .voters = Voters()};
-    {
-      MutexLock lock(mu_);
-      if (result = failure_; !result.ok()) return;
-      if (!distrust_.empty()) {
-        result = absl::FailedPreconditionError("the rows cannot be trusted: " + distrust_);
-        return;
-      }
-      track_->Lead(epoch);
-      leading_epoch_ = epoch;
-      epoch_start_seq_ = start.start_seq;
-      start.committed_seq = track_->committed_seq();
-      rule_ = std::make_unique<CommitRule>(std::move(start));
-    }
-    HOLDFAST_CRASH_POINT("epoch.start.before_record");
-    v1::Record record;
-    record.set_kind(v1::RECORD_KIND_EPOCH_START);
-    record.set_operation("epoch.start");
-    record.set_wall_ms(ToMillis(clock_.Wall()));
-    result = PushRecord(std::move(record));
-    if (result.ok()) result = AppendPushed(1);
-    HOLDFAST_CRASH_POINT("epoch.start.after_record");
-    if (!result.ok()) CloseWith(result);
-  });
-  return result;
-}
-
-void Ledger::StepDown() {
-  RunOnWriter([&] {
-    std::deque<Waiting> queued;
-    {
-      MutexLock lock(mu_);
-      if (rule_ == nullptr) return;
-      rule_ = nullptr;
-      epoch_start_seq_ = 0;
-      track_->StopLeading();
-      queued.swap(queue_);
-    }
-    FailAnswers(vault::Refuse(vault::Refusal::kOutcomeUnknown,
-                              "this node is no longer primary; the write may or may not be kept"));
-    for (Waiting& waiting : queued) {
-      waiting.done(vault::Refuse(vault::Refusal::kNotPrimary, "this node is no longer primary"));
-    }
-    Moved();
-  });
-}
-
-void Ledger::OnConnected(const std::string& node_id) {
-  MutexLock lock(mu_);
-  if (rule_) rule_->OnConnected(node_id);
-}
-
-void Ledger::OnDisconnected(const std::string& node_id) {
-  MutexLock lock(mu_);
-  if (rule_) rule_->OnDisconnected(node_id);
-}
-
-void Ledger::OnAck(const std::string& node_id, const AckInfo& ack) {
-  {
-    MutexLock lock(mu_);
-    if (!rule_) return;
-    rule_->OnAck(node_id, ack);
-    acked_ = true;
-  }
-  wake_.NotifyAll();
-}
-
-bool Ledger::ConnectedEnough() const {
-  MutexLock lock(mu_);
-  return rule_ == nullptr || rule_->ConnectedEnough();
-}
-
-absl::Status Ledger::MayWrite(const Setting& setting) const {
+absl::Status Ledger::MayWrite(const Setting& setting, const LevelAsk& level) const {
   MutexLock lock(mu_);
   if (!failure_.ok()) {
     return vault::Refuse(vault::Refusal::kLedgerClosed, "the change log of this node is closed");
   }
   if (rule_ == nullptr) {
     return vault::Refuse(vault::Refusal::kNotPrimary, "this node is not primary");
+  }
+  if (ended_) {
+    return vault::Refuse(vault::Refusal::kNotPrimary, "this node gives up being primary");
   }
   // Enough secondaries, and yet they confirm nothing; or a policy that does not ask for them.
   const uint64_t pending = window_.head_seq() - track_->committed_seq();
@@ -127,10 +51,11 @@ absl::Status Ledger::MayWrite(const Setting& setting) const {
         fmt::format("{} writes wait for secondaries to confirm them; nothing was written",
                     pending));
   }
-  if (setting.block && !rule_->ConnectedEnough(setting.level_k)) {
+  const uint32_t needed = std::max({setting.k, setting.level.k, level.k});
+  if (setting.block && !rule_->ConnectedEnough(needed)) {
     return vault::Refuse(vault::Refusal::kNotEnoughSecondaries,
                          fmt::format("{} of {} secondaries are connected; nothing was written",
-                                     rule_->connected(), setting.level_k));
+                                     rule_->connected(), needed));
   }
   return absl::OkStatus();
 }
@@ -197,25 +122,28 @@ absl::Status Ledger::AppendPushed(size_t count) {
     for (uint64_t seq = window_.head_seq() - count + 1; seq <= window_.head_seq(); ++seq) {
       const WindowItem& item = window_.at(seq);
       if (track_->AppendOwn(MetaOf(*item.entry))) history = track_->history();
-      if (const v1::ClusterRow* row = ClusterRowIn(*item.record)) {
-        rule_->OnSettingAppended({seq, KOf(*row)});
-      }
+      const v1::ClusterRow* row = ClusterRowIn(*item.record);
+      if (row != nullptr && seq > epoch_start_seq_) rule_->OnSettingAppended({seq, KOf(*row)});
     }
     CommitRule then = *rule_;  // what a durable append will commit rides along with it
     commits = then.OnOwnDurable(window_.head_seq());
   }
   Moved();
   HOLDFAST_RETURN_IF_ERROR(StoreAppend(entries, commits, history));
+  LogEnd end = EndOf(*window_.at(window_.head_seq()).record);
   MutexLock lock(mu_);
   rule_->OnOwnDurable(window_.head_seq());
   track_->OnDurable(window_.head_seq());
+  end_ = std::move(end);
   return absl::OkStatus();
 }
 
 void Ledger::WriteBatch(std::vector<Waiting> writes) {
   size_t pushed = 0;
   for (Waiting& waiting : writes) {
-    if (const absl::Status may = MayWrite(setting_); !may.ok()) {
+    const Setting& setting = SettingNow();
+    const LevelAsk level = waiting.options.level.value_or(setting.level);
+    if (const absl::Status may = MayWrite(setting, level); !may.ok()) {
       waiting.done(may);
       continue;
     }
@@ -226,55 +154,16 @@ void Ledger::WriteBatch(std::vector<Waiting> writes) {
     }
     ++pushed;
     const EntryMeta head = window_.head();
-    answers_.push_back({.seq = head.seq,
-                        .level = setting_.level,
-                        .level_k = setting_.level_k,
-                        .deadline = clock_.Mono() + options_.commit_wait_max,
-                        .result = {*std::move(planned), {head.epoch.number, head.seq}},
-                        .done = std::move(waiting.done)});
+    answers_[{level.level, level.k}].push_back(
+        {.seq = head.seq,
+         .deadline = clock_.Mono() + options_.commit_wait_max,
+         .result = {.planned = *std::move(planned),
+                    .position = {head.epoch.number, head.seq},
+                    .level = level},
+         .done = std::move(waiting.done)});
   }
   if (pushed == 0) return;
   if (const absl::Status status = AppendPushed(pushed); !status.ok()) CloseWith(status);
-}
-
-void Ledger::AnswerReady() {
-  std::vector<Answer> ready;
-  {
-    MutexLock lock(mu_);
-    if (rule_ == nullptr) return;
-    const uint64_t committed = track_->applied_seq();  // shown here, and so on this disk
-    while (
-        !answers_.empty() && answers_.front().seq <= committed &&
-        rule_->Answerable(answers_.front().level, answers_.front().level_k, answers_.front().seq)) {
-      ready.push_back(std::move(answers_.front()));
-      answers_.pop_front();
-    }
-  }
-  if (!ready.empty()) HOLDFAST_CRASH_POINT("ledger.apply.before_answer");
-  for (Answer& answer : ready) answer.done(std::move(answer.result));
-}
-
-void Ledger::ExpireAnswers() {
-  const MonoTime now = clock_.Mono();
-  while (!answers_.empty() && answers_.front().deadline <= now) {
-    Answer answer = std::move(answers_.front());
-    answers_.pop_front();
-    answer.done(vault::Refuse(
-        vault::Refusal::kOutcomeUnknown,
-        fmt::format("durable on this node at position {}, not confirmed by {} secondaries in time; "
-                    "it may or may not be kept",
-                    ToText(answer.result.position), answer.level_k)));
-  }
-}
-
-void Ledger::FailAnswers(const absl::Status& why) {
-  std::deque<Answer> failed;
-  failed.swap(answers_);
-  for (Answer& answer : failed) {
-    answer.done(vault::Refuse(vault::Refusal::kOutcomeUnknown,
-                              fmt::format("{} (position {})", std::string(why.message()),
-                                          ToText(answer.result.position))));
-  }
 }
 
 }  // namespace holdfast::replication

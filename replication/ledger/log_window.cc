@@ -28,10 +28,17 @@ absl::Status CheckChange(const v1::RowChange& change) {
   return vault::UpgradeRequired("a kind of row change");
 }
 
+bool IsKnown(v1::RecordKind kind) {
+  return kind != v1::RECORD_KIND_UNSPECIFIED && v1::RecordKind_IsValid(kind);
+}
+
 absl::Status CheckRecord(const v1::Record& record) {
   if (vault::HasUnknownFields(record)) return vault::UpgradeRequired("a field of a record");
-  if (record.kind() != v1::RECORD_KIND_CHANGES && record.kind() != v1::RECORD_KIND_EPOCH_START) {
+  if (!IsKnown(record.kind())) {
     return vault::UpgradeRequired(fmt::format("record kind {}", static_cast<int>(record.kind())));
+  }
+  if (vault::HasUnknownFields(record.hand_over())) {
+    return vault::UpgradeRequired("a field of a hand-over record");
   }
   for (const v1::RowChange& change : record.changes()) {
     HOLDFAST_RETURN_IF_ERROR(CheckChange(change));

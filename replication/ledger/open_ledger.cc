@@ -205,10 +205,12 @@ absl::Status Ledger::StartTrack(const storage::LoadResult& loaded,
   if (const char* fault = LogStartFault(start)) {
     return absl::DataLossError(fmt::format("the log in the store is not whole: {}", fault));
   }
-  MutexLock lock(mu_);
-  track_ = std::make_unique<LogTrack>(std::move(start));
-  oldest_seq_ = loaded.first_seq;
-  return absl::OkStatus();
+  {
+    MutexLock lock(mu_);
+    track_ = std::make_unique<LogTrack>(std::move(start));
+    oldest_seq_ = loaded.first_seq;
+  }
+  return ReadEnd();
 }
 
 }  // namespace holdfast::replication

@@ -143,6 +143,82 @@ inline std::shared_ptr<const SecretBytes> NewRoot() {
   return std::make_shared<const SecretBytes>(crypto::RandomSecret(crypto::kRootKeyBytes));
 }
 
+// A primary, and what it writes.
+class LedgerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(node_.Open().ok());
+    ASSERT_TRUE(node_.ledger().StartEpoch(EpochOf(1)).ok());
+    const absl::Status begun = node_.Begin();
+    ASSERT_TRUE(begun.ok()) << begun;
+  }
+
+  vault::SetSettings Durable(uint32_t k) {
+    vault::SetSettings settings;
+    settings.level = k == 0 ? v1::LEVEL_LOCAL : v1::LEVEL_DURABLE;
+    settings.k = k;
+    settings.policy = v1::POLICY_BLOCK;
+    return settings;
+  }
+  static v1::MemberRow MemberOf(const std::string& name, char fingerprint) {
+    v1::MemberRow member;
+    member.set_node_id(name);
+    member.set_rest_url("https://127.0.0.1:8382");
+    member.set_ssh_address("127.0.0.1:6722");
+    member.set_peer_address("127.0.0.1:6730");
+    member.set_health_url("http://127.0.0.1:8380");
+    member.set_fingerprint(std::string(64, fingerprint));
+    return member;
+  }
+  // A second voting member, so that k = 1 is possible.
+  void AddMember(const std::string& name) {
+    vault::CreateInvite invite{
+        .node_id = name, .token_hash = std::string(32, 'h'), .expires_ms = 1'800'000'000'000};
+    ASSERT_TRUE(node_.Write(invite).ok());
+    vault::JoinMember join{.invite_hash = std::string(32, 'h')};
+    join.member = MemberOf(name, 'b');
+    const absl::Status joined = node_.Write(join).status();
+    ASSERT_TRUE(joined.ok()) << joined;
+  }
+  AckInfo AckOf(uint64_t seq) {
+    return {.epoch = EpochOf(1), .received_seq = seq, .durable_seq = seq, .applied_seq = seq};
+  }
+
+  std::shared_ptr<const SecretBytes> root_ = NewRoot();
+  TestNode node_{"a", root_};
+};
+
+// The other side: what a secondary does with the same entries.
+class FollowingTest : public LedgerTest {
+ protected:
+  void SetUp() override {
+    LedgerTest::SetUp();
+    ASSERT_TRUE(follower_.Open().ok());
+    follower_.ledger().Follow(EpochOf(1), 1);
+  }
+  ForeignOutcome Send(uint64_t first, uint64_t committed, size_t records = 128) {
+    auto entries = node_.ledger().ReadLog(first, records, 1 << 20);
+    EXPECT_TRUE(entries.ok() && !entries->empty());
+    ForeignBatch batch;
+    batch.info = {.epoch = EpochOf(1), .first_seq = first, .committed_seq = committed};
+    batch.info.previous_digest = *node_.ledger().DigestAt(first - 1);
+    auto items = CheckEntries(*entries, batch.info.previous_digest, follower_.keys());
+    EXPECT_TRUE(items.ok()) << items.status();
+    batch.items = *std::move(items);
+    for (const EntryPtr& entry : *entries) batch.info.entries.push_back(MetaOf(*entry));
+    return follower_.ledger().AppendForeign(batch);
+  }
+  absl::Status Replace(const SnapshotPoint& point, const std::vector<v1::RowChange>& changes) {
+    SnapshotRows rows(follower_.keys());
+    for (const v1::RowChange& change : changes) {
+      if (absl::Status applied = rows.Apply(change); !applied.ok()) return applied;
+    }
+    return follower_.ledger().ReplaceBySnapshot(point, std::move(rows), [] {});
+  }
+
+  TestNode follower_{"b", root_};
+};
+
 }  // namespace holdfast::replication
 
 #endif  // HOLDFAST_TESTS_UNIT_REPLICATION_LEDGER_LEDGER_FIXTURE_H_

@@ -1,0 +1,196 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "replication/ledger/ledger.h"
+#include "server/base/check.h"
+#include "server/base/crash_point.h"
+#include "server/base/status_macros.h"
+#include "server/vault/refusal.h"
+
+namespace holdfast::replication {
+
+LogEnd EndOf(const v1::Record& record) {
+  if (record.kind() == v1::RECORD_KIND_CLEAN_STOP) return {.kind = LogEnd::Kind::kCleanStop};
+  if (record.kind() == v1::RECORD_KIND_HAND_OVER) {
+    return {.kind = LogEnd::Kind::kHandOver, .target = record.hand_over().target()};
+  }
+  return {};
+}
+
+absl::Status Ledger::StartEpoch(const Epoch& epoch,
+                                const std::optional<vault::SetSettings>& lowered) {
+  absl::Status result = absl::UnavailableError("the ledger stops");
+  RunOnWriter([&] { result = StartNow(epoch, lowered); });
+  return result;
+}
+
+absl::StatusOr<v1::Record> Ledger::StartRecord(
+    const std::optional<vault::SetSettings>& lowered) const {
+  v1::Record record;
+  record.set_kind(v1::RECORD_KIND_EPOCH_START);
+  record.set_operation("epoch.start");
+  record.set_wall_ms(ToMillis(clock_.Wall()));
+  if (lowered) {
+    const vault::Command command{.actor = {}, .now_ms = record.wall_ms(), .body = *lowered};
+    HOLDFAST_ASSIGN_OR_RETURN(vault::Planned planned, vault::Plan(*pending_, command));
+    for (v1::RowChange& change : planned.changes) *record.add_changes() = std::move(change);
+  }
+  return record;
+}
+
+absl::Status Ledger::StartNow(const Epoch& epoch,
+                              const std::optional<vault::SetSettings>& lowered) {
+  HOLDFAST_ASSIGN_OR_RETURN(v1::Record record, StartRecord(lowered));
+  CommitStart start{.epoch = epoch,
+                    .start_seq = window_.head_seq() + 1,
+                    .k = setting_.k,
+                    .pending = PendingSettings(),
+                    .voters = Voters()};
+  {
+    MutexLock lock(mu_);
+    HOLDFAST_RETURN_IF_ERROR(failure_);
+    if (!distrust_.empty()) {
+      return absl::FailedPreconditionError("the rows cannot be trusted: " + distrust_);
+    }
+    if (const v1::ClusterRow* row = ClusterRowIn(record)) {
+      lowered_ = SettingOf(*row);
+      start.k = lowered_->k;  // At once: the grants were asked with it.
+      start.pending.clear();
+    }
+    track_->Lead(epoch);
+    leading_epoch_ = epoch;
+    epoch_start_seq_ = start.start_seq;
+    start.committed_seq = track_->committed_seq();
+    rule_ = std::make_unique<CommitRule>(std::move(start));
+    ended_ = held_ = false;
+  }
+  HOLDFAST_CRASH_POINT("epoch.start.before_record");
+  absl::Status result = PushRecord(std::move(record));
+  if (result.ok()) result = AppendPushed(1);
+  HOLDFAST_CRASH_POINT("epoch.start.after_record");
+  if (!result.ok()) CloseWith(result);
+  return result;
+}
+
+void Ledger::StepDown() {
+  RunOnWriter([&] {
+    std::deque<Waiting> queued;
+    {
+      MutexLock lock(mu_);
+      if (rule_ == nullptr) return;
+      rule_ = nullptr;
+      epoch_start_seq_ = 0;
+      ended_ = held_ = false;
+      track_->StopLeading();
+      queued.swap(queue_);
+    }
+    settled_.NotifyAll();
+    lowered_.reset();
+    FailAnswers(vault::Refuse(vault::Refusal::kOutcomeUnknown,
+                              "this node is no longer primary; the write may or may not be kept"));
+    for (Waiting& waiting : queued) {
+      waiting.done(vault::Refuse(vault::Refusal::kNotPrimary, "this node is no longer primary"));
+    }
+    Moved();
+  });
+}
+
+absl::Status Ledger::HoldWrites(std::chrono::milliseconds longest) {
+  const MonoTime deadline = clock_.Mono() + longest;
+  MutexLock lock(mu_);
+  if (rule_ != nullptr) held_ = true;
+  while (rule_ != nullptr && failure_.ok() && !stop_) {
+    if (!writing_ && track_->applied_seq() == track_->head_seq()) return absl::OkStatus();
+    const auto left = deadline - clock_.Mono();
+    if (left <= std::chrono::nanoseconds(0)) {
+      return absl::DeadlineExceededError(fmt::format("{} records were not committed within {} ms",
+                                                     track_->head_seq() - track_->applied_seq(),
+                                                     longest.count()));
+    }
+    settled_.WaitFor(mu_, left);
+  }
+  HOLDFAST_RETURN_IF_ERROR(failure_);
+  return absl::FailedPreconditionError("this node does not lead");
+}
+
+void Ledger::ReleaseWrites() {
+  {
+    MutexLock lock(mu_);
+    if (ended_) return;  // Nothing is planned any more in this epoch.
+    held_ = false;
+  }
+  wake_.NotifyAll();
+}
+
+absl::StatusOr<uint64_t> Ledger::AppendHandOver(const std::string& target) {
+  v1::Record record;
+  record.set_kind(v1::RECORD_KIND_HAND_OVER);
+  record.set_operation("epoch.hand_over");
+  record.mutable_hand_over()->set_target(target);
+  return AppendLast(std::move(record));
+}
+
+absl::StatusOr<uint64_t> Ledger::AppendCleanStop() {
+  v1::Record record;
+  record.set_kind(v1::RECORD_KIND_CLEAN_STOP);
+  record.set_operation("epoch.clean_stop");
+  return AppendLast(std::move(record));
+}
+
+absl::StatusOr<uint64_t> Ledger::AppendLast(v1::Record record) {
+  absl::StatusOr<uint64_t> result = absl::UnavailableError("the ledger stops");
+  RunOnWriter([&] {
+    {
+      MutexLock lock(mu_);
+      if (!failure_.ok()) {
+        result = failure_;
+        return;
+      }
+      if (rule_ == nullptr || ended_) {
+        result = absl::FailedPreconditionError(ended_ ? "this node has ended its epoch already"
+                                                      : "this node does not lead");
+        return;
+      }
+      ended_ = held_ = true;
+    }
+    record.set_wall_ms(ToMillis(clock_.Wall()));
+    absl::Status appended = PushRecord(std::move(record));
+    if (appended.ok()) appended = AppendPushed(1);
+    if (!appended.ok()) {
+      CloseWith(appended);
+      result = appended;
+      return;
+    }
+    result = window_.head_seq();
+  });
+  return result;
+}
+
+void Ledger::OnConnected(const std::string& node_id) {
+  MutexLock lock(mu_);
+  if (rule_) rule_->OnConnected(node_id);
+}
+
+void Ledger::OnDisconnected(const std::string& node_id) {
+  MutexLock lock(mu_);
+  if (rule_) rule_->OnDisconnected(node_id);
+}
+
+void Ledger::OnAck(const std::string& node_id, const AckInfo& ack) {
+  {
+    MutexLock lock(mu_);
+    if (!rule_) return;
+    rule_->OnAck(node_id, ack);
+    acked_ = true;
+  }
+  wake_.NotifyAll();
+}
+
+bool Ledger::ConnectedEnough() const {
+  MutexLock lock(mu_);
+  return rule_ == nullptr || rule_->ConnectedEnough();
+}
+
+}  // namespace holdfast::replication
