@@ -58,7 +58,9 @@ LedgerProgress Ledger::progress() const {
 
 LogShape Ledger::Shape() const {
   MutexLock lock(mu_);
-  return track_->Shape();
+  LogShape shape = track_->Shape();
+  shape.tail = end_;
+  return shape;
 }
 
 uint64_t Ledger::Subscribe(std::function<void()> moved) {

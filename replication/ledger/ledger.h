@@ -34,14 +34,6 @@
 
 namespace holdfast::replication {
 
-// What the last record of a log says about its epoch: whether its author had finished.
-struct LogEnd {
-  enum class Kind { kOpen, kCleanStop, kHandOver };
-  Kind kind = Kind::kOpen;
-  std::string target;  // kHandOver: the node that it names
-  bool operator==(const LogEnd&) const = default;
-};
-
 // How far the log of this node is.
 struct LedgerProgress {
   uint64_t head_seq = 0;  // appended; on the primary perhaps not durable yet
@@ -51,7 +43,7 @@ struct LedgerProgress {
   bool leading = false;
   bool epoch_start_committed = false;  // of the epoch that it leads
   bool ended = false;                  // leading, and a hand-over or clean-stop record is appended
-  LogEnd end;                          // of what is durable
+  LogTail end;                         // of what is durable
   absl::Status failure;                // not OK: closed, reads go on
   // Not empty: the rows cannot be trusted, and why. Nothing of them is to be served; the log, which
   // was checked, is good for a vote. Only a snapshot ends it.
@@ -95,7 +87,7 @@ struct ForeignOutcome {
 // What a voter tells with a grant.
 struct HeldLog {
   EntryMeta last;  // durable
-  LogEnd end;      // what the record at `last` says; kOpen when it is not kept (after a snapshot)
+  LogTail end;     // what the record at `last` says; kOpen when it is not kept (after a snapshot)
   uint32_t setting_k = 0;
   std::vector<uint32_t> pending_k;
   uint64_t committed_seq = 0;  // shown
@@ -157,7 +149,7 @@ class Ledger {
   // ---- Reading, on any thread. `read` runs under the reader lock: keep it short.
   void Read(absl::FunctionRef<void(const vault::StateReader&, Position shown)> read) const;
   LedgerProgress progress() const;
-  LogShape Shape() const;  // of everything appended
+  LogShape Shape() const;  // of everything appended; its tail: of what is durable
   // Known for the shown position, and for the newest kDigestMarks multiples of kDigestEvery below.
   std::optional<Digest> StateDigestAt(uint64_t seq) const;
   StatePoint ShownDigest() const;
@@ -363,7 +355,7 @@ class Ledger {
   std::unique_ptr<CommitRule> rule_ ABSL_GUARDED_BY(mu_);  // null: not leading
   Epoch leading_epoch_ ABSL_GUARDED_BY(mu_);
   uint64_t epoch_start_seq_ ABSL_GUARDED_BY(mu_) = 0;
-  LogEnd end_ ABSL_GUARDED_BY(mu_);          // of the durable log
+  LogTail end_ ABSL_GUARDED_BY(mu_);         // of the durable log
   bool ended_ ABSL_GUARDED_BY(mu_) = false;  // by us, in the epoch that we lead
   bool held_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;  // writes left the queue and are not appended yet
@@ -385,7 +377,7 @@ class Ledger {
 
 inline constexpr uint64_t kDigestEvery = 1024;
 inline constexpr size_t kDigestMarks = 64;
-LogEnd EndOf(const v1::Record& record);
+LogTail EndOf(const v1::Record& record);
 
 // The row of the cluster that a record puts, or nullptr; and the k of the commit rule in it.
 const v1::ClusterRow* ClusterRowIn(const v1::Record& record);

@@ -82,7 +82,7 @@ absl::StatusOr<size_t> Ledger::CutWhereTheyDiffer(const Digest& previous,
 
 // After an append, a cut or a start: what the last record says.
 absl::Status Ledger::ReadEnd() {
-  LogEnd end;
+  LogTail end;
   const uint64_t head = window_.head_seq();
   if (head > window_.rows_seq()) {
     end = EndOf(*window_.at(head).record);

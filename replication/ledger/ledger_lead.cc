@@ -11,10 +11,10 @@
 
 namespace holdfast::replication {
 
-LogEnd EndOf(const v1::Record& record) {
-  if (record.kind() == v1::RECORD_KIND_CLEAN_STOP) return {.kind = LogEnd::Kind::kCleanStop};
+LogTail EndOf(const v1::Record& record) {
+  if (record.kind() == v1::RECORD_KIND_CLEAN_STOP) return {.kind = LogTail::Kind::kCleanStop};
   if (record.kind() == v1::RECORD_KIND_HAND_OVER) {
-    return {.kind = LogEnd::Kind::kHandOver, .target = record.hand_over().target()};
+    return {.kind = LogTail::Kind::kHandOver, .target = record.hand_over().target()};
   }
   return {};
 }

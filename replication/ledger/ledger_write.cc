@@ -130,7 +130,7 @@ absl::Status Ledger::AppendPushed(size_t count) {
   }
   Moved();
   HOLDFAST_RETURN_IF_ERROR(StoreAppend(entries, commits, history));
-  LogEnd end = EndOf(*window_.at(window_.head_seq()).record);
+  LogTail end = EndOf(*window_.at(window_.head_seq()).record);
   MutexLock lock(mu_);
   rule_->OnOwnDurable(window_.head_seq());
   track_->OnDurable(window_.head_seq());

@@ -9,6 +9,7 @@
 
 #include "gtest/gtest.h"
 #include "replication/ledger/ledger.h"
+#include "replication/ledger/snapshot_rows.h"
 #include "server/crypto/random.h"
 #include "server/setup/bootstrap.h"
 #include "server/storage/memory_store.h"

@@ -73,14 +73,14 @@ TEST_F(LedgerTest, AHandOverIsTheLastRecordOfItsEpoch) {
   node_.ledger().StepDown();
   EXPECT_EQ(RefusalOf(queued.get().status()), Refusal::kNotPrimary);
   EXPECT_EQ(node_.ledger().progress().head_seq, *seq);
-  const LogEnd end{.kind = LogEnd::Kind::kHandOver, .target = "b"};
+  const LogTail end{.kind = LogTail::Kind::kHandOver, .target = "b"};
   EXPECT_EQ(node_.ledger().Held().end, end);
   node_.Crash();
   ASSERT_TRUE(node_.Open().ok());
   EXPECT_EQ(node_.ledger().Held().end, end);
   EXPECT_EQ(node_.ledger().progress().end, end);
   ASSERT_TRUE(node_.ledger().StartEpoch(EpochOf(2)).ok());
-  EXPECT_EQ(node_.ledger().Held().end, LogEnd{});
+  EXPECT_EQ(node_.ledger().Held().end, LogTail{});
   EXPECT_TRUE(node_.AddUser("bob").ok());
 }
 
@@ -89,7 +89,7 @@ TEST_F(FollowingTest, ACleanStopReachesTheFollower) {
   ASSERT_TRUE(seq.ok());
   auto late = node_.Submit(UserNamed("alice"));
   Send(1, *seq);
-  EXPECT_EQ(follower_.ledger().Held().end, LogEnd{.kind = LogEnd::Kind::kCleanStop});
+  EXPECT_EQ(follower_.ledger().Held().end, LogTail{.kind = LogTail::Kind::kCleanStop});
   node_.ledger().Close();
   EXPECT_EQ(RefusalOf(late.get().status()), Refusal::kNotPrimary);
   EXPECT_EQ(follower_.ledger().progress().head_seq, *seq);
