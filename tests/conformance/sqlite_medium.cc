@@ -5,7 +5,9 @@
 #include <filesystem>
 
 #include "server/storage/sqlite/connection.h"
+#include "server/storage/sqlite/sqlite_audit_store.h"
 #include "server/storage/sqlite/sqlite_store.h"
+#include "tests/conformance/audit_conformance.h"
 #include "tests/conformance/store_conformance.h"
 
 namespace holdfast::storage {
@@ -49,6 +51,27 @@ class SqliteMedium : public StoreMedium {
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformanceTest,
                          testing::Values(MediumKind{
                              "sqlite", [] { return std::make_unique<SqliteMedium>(); }}));
+
+class SqliteAuditMedium : public AuditMedium {
+ public:
+  SqliteAuditMedium() {
+    std::string name = testing::TempDir() + "holdfast-audit-XXXXXX";
+    folder_ = mkdtemp(name.data());
+  }
+  ~SqliteAuditMedium() override { std::filesystem::remove_all(folder_); }
+  absl::StatusOr<std::unique_ptr<AuditStore>> Open() override {
+    auto store = sqlite::SqliteAuditStore::Open({.path = folder_ + "/audit.db"});
+    if (!store.ok()) return store.status();
+    return std::unique_ptr<AuditStore>(std::move(*store));
+  }
+
+ private:
+  std::string folder_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, AuditConformanceTest,
+                         testing::Values(AuditMediumKind{
+                             "sqlite", [] { return std::make_unique<SqliteAuditMedium>(); }}));
 
 }  // namespace
 }  // namespace holdfast::storage

@@ -1,0 +1,217 @@
+#include <signal.h>
+
+#include <atomic>
+#include <thread>
+
+#include "server/storage/postgres/postgres_audit_store.h"
+#include "tests/unit/server/storage/postgres/postgres_fixture.h"
+
+namespace holdfast::storage::postgres {
+namespace {
+
+using absl::StatusCode;
+using testing::HasSubstr;
+
+// The server goes away at the worst moments; commits are found out, never guessed.
+class LostServerTest : public PostgresFixture {
+ protected:
+  std::string Counts() {
+    return Sql("SELECT count(*), max(seq) FROM holdfast.log") + " " +
+           Sql("SELECT count(*), max(id) FROM holdfast.accounts");
+  }
+  static std::string Expected(uint64_t n) {
+    const std::string number = std::to_string(n);
+    return number + "|" + number + " " + number + "|" + number;
+  }
+};
+
+TEST_F(LostServerTest, ACommitWhoseAnswerWasLostIsFoundThere) {
+  const auto store = MustOpen();
+  ASSERT_TRUE(AppendOne(*store, 1).ok());
+  proxy_.Plan(SocketProxy::Fault::kAfter, kCommitMark);
+  EXPECT_TRUE(AppendOne(*store, 2).ok());
+  EXPECT_FALSE(proxy_.planned());
+  EXPECT_TRUE(AppendOne(*store, 3).ok());
+  EXPECT_EQ(Counts(), Expected(3));
+}
+
+TEST_F(LostServerTest, ACommitThatNeverArrivedIsSentAgain) {
+  const auto store = MustOpen();
+  ASSERT_TRUE(AppendOne(*store, 1).ok());
+  proxy_.Plan(SocketProxy::Fault::kBefore, kCommitMark);
+  EXPECT_TRUE(AppendOne(*store, 2).ok());
+  EXPECT_FALSE(proxy_.planned());
+  EXPECT_EQ(Counts(), Expected(2));
+}
+
+TEST_F(LostServerTest, AServerThatHangsIsCutOffAndAskedAgain) {
+  auto opened = Open(/*by_proxy=*/true, std::chrono::milliseconds(1000));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  ASSERT_TRUE(AppendOne(**opened, 1).ok());
+  proxy_.Plan(SocketProxy::Fault::kHang, kCommitMark);
+  EXPECT_TRUE(AppendOne(**opened, 2).ok());
+  EXPECT_EQ(Counts(), Expected(2));
+}
+
+TEST_F(LostServerTest, EveryConnectionLostAtRandomLosesAndDoublesNothing) {
+  const auto store = MustOpen();
+  std::atomic<bool> end = false;
+  std::thread cutter([&] {
+    for (unsigned i = 0; !end; ++i) {
+      for (unsigned spin = 0; spin < 1 + i * 7919 % 13; ++spin) {
+        Sql("SELECT 1");  // a while: a new process each
+      }
+      proxy_.CutAll();
+    }
+  });
+  for (uint64_t seq = 1; seq <= 300; ++seq) {
+    const absl::Status status = AppendOne(*store, seq);
+    ASSERT_TRUE(status.ok()) << status;
+    if (seq % 50 == 0) ASSERT_TRUE(store->ReadLog(seq, 1, 1000).ok());
+  }
+  end = true;
+  cutter.join();
+  EXPECT_EQ(Counts(), Expected(300));
+  EXPECT_TRUE(store->failure().ok());
+}
+
+TEST_F(LostServerTest, ARestartOfTheServerIsSurvivedByWritesReadsAndFacts) {
+  const auto store = MustOpen();
+  std::atomic<uint64_t> acknowledged = 0;
+  std::atomic<bool> end = false;
+  absl::Status failed;
+  std::thread writer([&] {
+    for (uint64_t seq = 1; !end && failed.ok(); ++seq) {
+      failed = AppendOne(*store, seq);
+      if (failed.ok()) acknowledged = seq;
+    }
+  });
+  for (int round = 0; round < 3; ++round) {
+    const uint64_t before = acknowledged;
+    while (acknowledged < before + 20) std::this_thread::yield();
+    if (round == 1) {
+      const int backend = std::stoi(Sql("SELECT pid FROM pg_stat_activity WHERE datname = '" +
+                                        database_ + "' AND usename = 'hf_runtime' LIMIT 1"));
+      kill(backend, SIGKILL);  // The postmaster then restarts all of them.
+    } else {
+      server_.Restart();
+    }
+    EXPECT_TRUE(store->ReadLog(1, 1, 1000).ok());
+    EXPECT_TRUE(store->GetFact("none").ok());
+  }
+  const uint64_t before = acknowledged;
+  while (acknowledged < before + 5 && !end) std::this_thread::yield();
+  end = true;
+  writer.join();
+  EXPECT_TRUE(failed.ok()) << failed;
+  EXPECT_TRUE(store->PutFact("a", "1").ok());
+  EXPECT_EQ(Counts(), Expected(acknowledged));
+}
+
+TEST_F(LostServerTest, AServerThatStaysAwayFailsTheStoreInBoundedTime) {
+  auto opened = Open(/*by_proxy=*/true, std::chrono::milliseconds(500));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  PostgresStore& store = **opened;
+  ASSERT_TRUE(AppendOne(store, 1).ok());
+  proxy_.Refuse(true);
+  proxy_.Plan(SocketProxy::Fault::kAfter, kCommitMark);
+  const MonoTime began = clock_.Mono();
+  const absl::Status status = AppendOne(store, 2);
+  EXPECT_LT(clock_.Mono() - began, std::chrono::seconds(10));
+  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("is not known"));
+  proxy_.Refuse(false);
+  EXPECT_EQ(AppendOne(store, 2), status) << "it is closed until it is opened again";
+  opened->reset();
+  const auto again = MustOpen();
+  EXPECT_TRUE(AppendOne(*again, 3).ok()) << "the commit was there";
+}
+
+TEST_F(LostServerTest, AnotherProcessThatWroteMeanwhileIsDataLoss) {
+  const auto first = MustOpen();
+  ASSERT_TRUE(AppendOne(*first, 1).ok());
+  proxy_.Refuse(true);
+  proxy_.CutAll();
+  {
+    std::unique_ptr<PostgresStore> second;
+    while (second == nullptr) {  // The server needs a moment to see that the first is gone.
+      auto opened = Open(/*by_proxy=*/false);
+      if (opened.ok()) second = *std::move(opened);
+    }
+    ASSERT_TRUE(AppendOne(*second, 2).ok());
+  }
+  proxy_.Refuse(false);
+  const absl::Status status = AppendOne(*first, 2);
+  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("another process has written"));
+  EXPECT_EQ(Counts(), Expected(2));
+}
+
+TEST_F(LostServerTest, AWriterThatIsNoLongerItIsStoppedByTheServer) {
+  const auto store = MustOpen();
+  ASSERT_TRUE(AppendOne(*store, 1).ok());
+  Sql("UPDATE holdfast.meta SET writer = gen_random_uuid()");
+  EXPECT_EQ(AppendOne(*store, 2).code(), StatusCode::kDataLoss);
+  EXPECT_EQ(store->failure().code(), StatusCode::kDataLoss);
+  EXPECT_EQ(Counts(), Expected(1));
+}
+
+TEST_F(LostServerTest, ADatabaseThatWentBackIsDataLoss) {
+  const auto store = MustOpen();
+  for (uint64_t seq = 1; seq <= 5; ++seq) ASSERT_TRUE(AppendOne(*store, seq).ok());
+  proxy_.Refuse(true);
+  proxy_.CutAll();
+  Sql("UPDATE holdfast.meta SET commits = commits - 3");  // as a restored copy would have it
+  proxy_.Refuse(false);
+  const absl::Status status = AppendOne(*store, 6);
+  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("went back"));
+}
+
+TEST_F(LostServerTest, ASnapshotThatLosesItsServerChangesNothingAndCanBeTriedAgain) {
+  const auto store = MustOpen();
+  ASSERT_TRUE(AppendOne(*store, 1).ok());
+  const auto replace = [&](bool cut) {
+    int given = 0;
+    return store->ReplaceBySnapshot(
+        [&, cut]() -> absl::StatusOr<std::optional<v1::Row>> {
+          if (++given > 3) return std::optional<v1::Row>();
+          if (cut && given == 2) proxy_.CutAll();
+          return std::optional<v1::Row>(AccountRow(static_cast<uint64_t>(given), "new"));
+        },
+        AppliedAt(EntryAt(9)), EntryAt(9)->epoch, {});
+  };
+  EXPECT_EQ(replace(true).code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(Counts(), Expected(1));
+  EXPECT_TRUE(AppendOne(*store, 2).ok());
+  proxy_.Plan(SocketProxy::Fault::kAfter, "COMMIT");
+  EXPECT_TRUE(replace(false).ok());
+  EXPECT_FALSE(proxy_.planned());
+  EXPECT_EQ(Sql("SELECT count(*), max(name) FROM holdfast.accounts"), "3|new");
+  EXPECT_EQ(store->Load([](v1::Row&&) { return absl::OkStatus(); })->last.seq, 9u);
+}
+
+TEST_F(LostServerTest, TheAuditStoreAddsOnceWhateverIsLost) {
+  const DatabaseOptions options{.connection = server_.RuntimeConnection(database_, proxy_.folder()),
+                                .migrate_connection = server_.OwnerConnection(database_)};
+  auto store = PostgresAuditStore::Open(options, clock_);
+  ASSERT_TRUE(store.ok()) << store.status();
+  v1::AuditRecords records;
+  for (uint64_t number = 1; number <= 3; ++number) {
+    v1::AuditRecord& record = *records.add_records();
+    record.set_node_id("a");
+    record.set_number(number);
+  }
+  for (const auto fault : {SocketProxy::Fault::kAfter, SocketProxy::Fault::kBefore}) {
+    proxy_.Plan(fault, "INSERT INTO holdfast.audit_records");
+    EXPECT_TRUE((*store)->Add(records).ok());
+    EXPECT_FALSE(proxy_.planned());
+    EXPECT_EQ((*store)->List({})->total, static_cast<uint64_t>(records.records_size()));
+    v1::AuditRecord& record = *records.add_records();
+    record.set_node_id("a");
+    record.set_number(4);
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::storage::postgres
