@@ -5,7 +5,11 @@ programs() {
   local started=$SECONDS
   if [ "$1" = 1 ]; then
     step "packages"
-    "$checkout/deploy/dev/install-packages"
+    if uses_postgres; then
+      "$checkout/deploy/dev/install-packages" --postgres
+    else
+      "$checkout/deploy/dev/install-packages"
+    fi
   fi
   require_tools
   if [ "$2" = 1 ]; then
@@ -21,7 +25,9 @@ programs() {
 
 require_tools() {
   local tool
-  for tool in curl jq ssh ssh-keygen setsid; do
+  local tools=(curl jq ssh ssh-keygen setsid)
+  if uses_postgres; then tools+=(psql); fi
+  for tool in "${tools[@]}"; do
     command -v "$tool" >/dev/null || die 1 "$tool is not installed: leave out --no-install"
   done
 }

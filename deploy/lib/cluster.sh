@@ -42,8 +42,7 @@ listen = "127.0.0.1:$(port "$1" health)"
 [seal]
 kind = "file"
 
-[store]
-kind = "sqlite"
+$(store_config "$1")
 
 [log]
 file = "$(node_log "$1")"

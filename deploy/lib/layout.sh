@@ -1,11 +1,12 @@
 # Where things lie below the cluster's folder, and which ports a node has. Sets no state, starts nothing.
 #
 #   D/.holdfast-quickstart   says that the folder is ours; its last line is "complete" once it was set up
-#   D/cluster.conf           nodes, port base, sync, folder of the programs (lines name=value)
+#   D/cluster.conf           nodes, port base, sync, store, folder of the programs (lines name=value)
 #   D/cluster.env            for the user's shell
 #   D/ca.pem, D/known_hosts  what clients check the nodes by
 #   D/admin.token, D/recovery.key
 #   D/node<n>/               holdfastd.toml, holdfastd.pid, holdfastd.log, data/
+#   D/postgres/              the server of --store postgres; node<n>/pgpass is a role's password
 #   D/demo/                  the demo user's key and token
 
 readonly mark_name=.holdfast-quickstart
@@ -51,7 +52,7 @@ is_complete() { is_ours && grep -qx complete "$dir/$mark_name"; }
 
 # save_cluster_conf, load_cluster_conf: what later calls must know.
 save_cluster_conf() {
-  printf '%s\n' "nodes=$nodes" "port_base=$port_base" "sync=$sync" "bin=$bin" >"$dir/cluster.conf"
+  printf '%s\n' "nodes=$nodes" "port_base=$port_base" "sync=$sync" "store=$store" "bin=$bin" >"$dir/cluster.conf"
 }
 load_cluster_conf() {
   local name value
@@ -60,6 +61,7 @@ load_cluster_conf() {
       nodes) nodes=$value ;;
       port_base) port_base=$value ;;
       sync) sync=$value ;;
+      store) store=$value ;;
       bin) bin=$value ;;
     esac
   done <"$dir/cluster.conf"

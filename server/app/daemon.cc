@@ -9,6 +9,7 @@
 #include "server/base/status_macros.h"
 #include "server/observe/log.h"
 #include "server/setup/node_folder.h"
+#include "server/setup/open_stores.h"
 
 namespace holdfast::app {
 namespace {
@@ -16,18 +17,6 @@ namespace {
 constexpr std::chrono::milliseconds kDrain{5000};
 constexpr std::chrono::milliseconds kWatchEvery{500};
 constexpr uint64_t kMegabyte = 1 << 20;
-
-// The ledger knows what is wrong in a store, not which file that is and what can be done.
-absl::Status InStore(const absl::Status& status, const std::string& data) {
-  const std::string text(status.message());
-  const bool damage = absl::IsDataLoss(status) || absl::IsUnauthenticated(status);
-  if (!damage || text.starts_with(data)) return status;
-  return absl::Status(
-      status.code(),
-      fmt::format("{}: {}; nothing was changed; move the file away with its -wal and let this node "
-                  "join again, or restore a backup",
-                  setup::PathIn(data, setup::kStoreFile), text));
-}
 
 }  // namespace
 
@@ -55,11 +44,8 @@ absl::Status Daemon::Start() {
 
 absl::Status Daemon::OpenStores() {
   const std::string& data = config_.node.data;
-  HOLDFAST_ASSIGN_OR_RETURN(
-      store_, storage::sqlite::SqliteStore::Open({.path = setup::PathIn(data, setup::kStoreFile)}));
-  HOLDFAST_ASSIGN_OR_RETURN(audit_store_,
-                            storage::sqlite::SqliteAuditStore::Open(
-                                {.path = setup::PathIn(data, setup::kAuditStoreFile)}));
+  HOLDFAST_ASSIGN_OR_RETURN(store_, setup::OpenStore(config_, data, clock_));
+  HOLDFAST_ASSIGN_OR_RETURN(audit_store_, setup::OpenAuditStore(config_, data, clock_));
   HOLDFAST_ASSIGN_OR_RETURN(
       journal_,
       audit::Journal::Open(
@@ -78,7 +64,7 @@ absl::Status Daemon::CheckJournalWhole() {
       "the audit journal {} ends at record {}, but record {} of it was collected: records are "
       "missing; bring the folder back from a copy, or move {} away and accept the loss",
       setup::PathIn(config_.node.data, setup::kJournalFile), journal_->head(), collected,
-      setup::PathIn(config_.node.data, setup::kAuditStoreFile)));
+      setup::AuditStoreName(config_)));
 }
 
 absl::Status Daemon::OpenLedger() {
@@ -87,7 +73,7 @@ absl::Status Daemon::OpenLedger() {
       {.node_id = identity_.node_id,
        .committed_path = setup::PathIn(config_.node.data, setup::kCommittedFile)},
       *store_, *keys_, clock_);
-  if (!ledger.ok()) return InStore(ledger.status(), config_.node.data);
+  if (!ledger.ok()) return setup::InStore(ledger.status(), config_);
   ledger_ = *std::move(ledger);
   const std::chrono::duration<double> took = clock_.Mono() - began;
   LogInfo("loaded and verified up to {} in {:.2f} s", holdfast::ToText(ledger_->progress().shown),

@@ -17,8 +17,8 @@
 #include "server/setup/answer_join.h"
 #include "server/setup/config.h"
 #include "server/setup/identity.h"
-#include "server/storage/sqlite/sqlite_audit_store.h"
-#include "server/storage/sqlite/sqlite_store.h"
+#include "server/storage/audit_store.h"
+#include "server/storage/store.h"
 
 namespace holdfast::app {
 
@@ -53,8 +53,8 @@ class Daemon {
   NodeMetrics metrics_{kVersion};
   setup::Identity identity_;
   std::unique_ptr<crypto::KeyRing> keys_;
-  std::unique_ptr<storage::sqlite::SqliteStore> store_;
-  std::unique_ptr<storage::sqlite::SqliteAuditStore> audit_store_;
+  std::unique_ptr<storage::Store> store_;
+  std::unique_ptr<storage::AuditStore> audit_store_;
   std::unique_ptr<audit::Journal> journal_;
   std::unique_ptr<replication::Ledger> ledger_;
   replication::Gate gate_;

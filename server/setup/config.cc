@@ -11,6 +11,7 @@
 
 #include "server/base/file.h"
 #include "server/base/status_macros.h"
+#include "server/storage/postgres/connection_string.h"
 
 namespace holdfast::setup {
 namespace {
@@ -109,6 +110,13 @@ absl::Status SetLevel(const toml::node& value, LogLevel& out) {
   return absl::OkStatus();
 }
 
+// The value is never repeated in an error: who puts a password there gets to know that it is wrong.
+absl::Status SetConnection(const toml::node& value, std::string& out) {
+  if (!value.is_string()) return absl::InvalidArgumentError("expected a text in quotes");
+  out = *value.value<std::string>();
+  return storage::postgres::CompleteConnectionString(out).status();
+}
+
 void AddListener(std::vector<Key>& keys, std::string_view section,
                  Config::Listener Config::*listener) {
   keys.push_back({section, "listen", [listener](const toml::node& v, Config& c) {
@@ -131,7 +139,15 @@ std::vector<Key> MakeKeys() {
       {"seal", "key_file",
        [](const toml::node& v, Config& c) { return SetFolder(v, c.seal.key_file); }},
       {"store", "kind",
-       [](const toml::node& v, Config& c) { return SetChoice(v, {"sqlite"}, c.store.kind); }},
+       [](const toml::node& v, Config& c) {
+         return SetChoice(v, {"sqlite", "postgres"}, c.store.kind);
+       }},
+      {"store", "connection",
+       [](const toml::node& v, Config& c) { return SetConnection(v, c.store.connection); }},
+      {"store", "migrate_connection",
+       [](const toml::node& v, Config& c) { return SetConnection(v, c.store.migrate_connection); }},
+      {"store", "wait_seconds",
+       [](const toml::node& v, Config& c) { return SetNumber(v, 1, 600, c.store.wait_seconds); }},
       {"limits", "unauthenticated_per_source",
        [](const toml::node& v, Config& c) {
          return SetNumber(v, 1, 100000, c.limits.unauthenticated_per_source);
@@ -211,6 +227,15 @@ absl::Status CheckWhole(const Config& config, const std::string& file_name) {
     if (value.empty()) {
       return absl::InvalidArgumentError(fmt::format("{}: {} is missing", file_name, name));
     }
+  }
+  const Config::Store& store = config.store;
+  if (store.kind == "postgres" && store.connection.empty()) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: store.connection is missing: store.kind is postgres", file_name));
+  }
+  if (store.kind != "postgres" && !(store.connection + store.migrate_connection).empty()) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: store.connection is there, but store.kind is {}", file_name, store.kind));
   }
   return absl::OkStatus();
 }

@@ -39,7 +39,8 @@ absl::Status CheckCertificate(const Identity& identity, const std::string& file,
 
 absl::StatusOr<Identity> LoadIdentity(const Config& config, WallTime now) {
   const std::string& folder = config.node.data;
-  HOLDFAST_RETURN_IF_ERROR(CheckNodeFolder(folder));
+  HOLDFAST_RETURN_IF_ERROR(CheckNodeFolder(
+      folder, config.store.kind == "postgres" ? StoreIs::kElsewhere : StoreIs::kFile));
   HOLDFAST_ASSIGN_OR_RETURN(crypto::SealIdentity seal, crypto::ReadSealIdentity(folder));
   if (seal.node_id != config.node.id) {
     return Mismatch(PathIn(folder, crypto::kSealedRootFile), "the seal of node", config.node.id,

@@ -24,7 +24,7 @@
 #include "server/setup/made_files.h"
 #include "server/setup/node_addresses.h"
 #include "server/setup/node_folder.h"
-#include "server/storage/sqlite/sqlite_store.h"
+#include "server/setup/open_stores.h"
 
 namespace holdfast::setup {
 namespace {
@@ -95,11 +95,11 @@ absl::Status Commit(replication::Ledger& ledger, vault::Command command) {
   return answered.get_future().get();
 }
 
-absl::Status WriteLog(const std::string& folder, const std::string& node_id, vault::Command command,
+absl::Status WriteLog(const std::string& folder, const Config& config, vault::Command command,
                       crypto::KeyRing& keys, const Clock& clock) {
-  HOLDFAST_ASSIGN_OR_RETURN(
-      const std::unique_ptr<storage::sqlite::SqliteStore> store,
-      storage::sqlite::SqliteStore::Open({.path = PathIn(folder, kStoreFile)}));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Store> store,
+                            MakeStore(config, folder, clock));
+  const std::string& node_id = config.node.id;
   const Epoch epoch{.number = 1, .node_id = node_id};
   HOLDFAST_RETURN_IF_ERROR(ClaimEpoch(epoch, *store));
   HOLDFAST_ASSIGN_OR_RETURN(
@@ -149,8 +149,7 @@ absl::StatusOr<InitResult> Init(const InitOptions& options, const Clock& clock) 
                                                          .admin_token = token,
                                                          .now_ms = ToMillis(now)},
                                                         keys));
-  HOLDFAST_RETURN_IF_ERROR(
-      WriteLog(folder.path(), config.node.id, std::move(command), keys, clock));
+  HOLDFAST_RETURN_IF_ERROR(WriteLog(folder.path(), config, std::move(command), keys, clock));
 
   SecretBytes recovery_key = crypto::NewRecoveryKey();
   HOLDFAST_ASSIGN_OR_RETURN(const std::string wrapped,

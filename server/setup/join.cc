@@ -17,7 +17,7 @@
 #include "server/setup/made_files.h"
 #include "server/setup/node_addresses.h"
 #include "server/setup/node_folder.h"
-#include "server/storage/sqlite/sqlite_store.h"
+#include "server/setup/open_stores.h"
 
 namespace holdfast::setup {
 namespace {
@@ -82,8 +82,9 @@ absl::Status CheckAnswer(const JoinAnswer& answer, const InviteToken& token,
   return crypto::CheckKeyFits(answer.certificate_pem, key_pem);
 }
 
-absl::Status WriteNode(const std::string& folder, const JoinAnswer& answer,
-                       const std::string& node_id, const SecretBytes& key_pem) {
+absl::Status WriteNode(const std::string& folder, const JoinAnswer& answer, const Config& config,
+                       const SecretBytes& key_pem, const Clock& clock) {
+  const std::string& node_id = config.node.id;
   HOLDFAST_ASSIGN_OR_RETURN(
       const SecretBytes root_key,
       crypto::Unwrap(key_pem, answer.wrapped_root_key, JoinContext(answer.cluster_id, node_id)));
@@ -94,9 +95,8 @@ absl::Status WriteNode(const std::string& folder, const JoinAnswer& answer,
       WriteFileOnce(PathIn(folder, kCertificateFile), answer.certificate_pem, 0644));
   HOLDFAST_RETURN_IF_ERROR(WriteFileOnce(PathIn(folder, kCertificateKeyFile),
                                          key_pem.RevealText(Purpose::kWriteOnceToFile), 0600));
-  HOLDFAST_ASSIGN_OR_RETURN(
-      const std::unique_ptr<storage::sqlite::SqliteStore> store,
-      storage::sqlite::SqliteStore::Open({.path = PathIn(folder, kStoreFile)}));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<storage::Store> store,
+                            MakeStore(config, folder, clock));
   return replication::PutKnownMembers(*store, answer.members);
 }
 
@@ -129,7 +129,7 @@ absl::StatusOr<JoinResult> Join(JoinOptions options, const Clock& clock) {
   HOLDFAST_ASSIGN_OR_RETURN(const Answered answered, Ask(options.token, request));
   HOLDFAST_RETURN_IF_ERROR(CheckAnswer(answered.answer, options.token, key.key_pem, clock.Wall()));
   options.progress(fmt::format("admitted by {}; writing {}", answered.url, config.node.data));
-  HOLDFAST_RETURN_IF_ERROR(WriteNode(folder.path(), answered.answer, config.node.id, key.key_pem));
+  HOLDFAST_RETURN_IF_ERROR(WriteNode(folder.path(), answered.answer, config, key.key_pem, clock));
   HOLDFAST_RETURN_IF_ERROR(WriteConfig(options.config));
   if (options.config.fresh) files.Add(options.config.path);
   HOLDFAST_RETURN_IF_ERROR(folder.Finish());

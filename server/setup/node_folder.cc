@@ -47,7 +47,7 @@ absl::Status CheckEmpty(const std::string& path) {
   if (error) return SystemError(path, error);
   for (const auto& entry : entries) {
     if (IsIgnored(entry.path())) continue;
-    if (FileExists(PathIn(path, kStoreFile))) {
+    if (FileExists(PathIn(path, kStoreFile)) || FileExists(PathIn(path, crypto::kSealedRootFile))) {
       return absl::AlreadyExistsError(
           fmt::format("{}: a node is there already; start it with holdfastd, or name another "
                       "folder with --data",
@@ -109,7 +109,7 @@ absl::Status NewNodeFolder::Finish() {
   return FsyncFolder(path);
 }
 
-absl::Status CheckNodeFolder(const std::string& path) {
+absl::Status CheckNodeFolder(const std::string& path, StoreIs store) {
   constexpr char kHowTo[] = "make a node there with holdfast init or holdfast join";
   if (!FileExists(path)) {
     return absl::FailedPreconditionError(fmt::format("{}: no such folder; {}", path, kHowTo));
@@ -118,8 +118,9 @@ absl::Status CheckNodeFolder(const std::string& path) {
     return absl::FailedPreconditionError(
         fmt::format("{}: init or join did not finish here; run it again", path));
   }
-  const bool has_store = FileExists(PathIn(path, kStoreFile));
   const bool has_root = FileExists(PathIn(path, crypto::kSealedRootFile));
+  const bool has_store =
+      store == StoreIs::kElsewhere ? has_root : FileExists(PathIn(path, kStoreFile));
   if (has_store && has_root) return absl::OkStatus();
   if (!has_store && !has_root) {
     return absl::FailedPreconditionError(

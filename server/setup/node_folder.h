@@ -52,8 +52,10 @@ class NewNodeFolder {
   UniqueFd mark_;     // kUnfinishedFile, locked
 };
 
+enum class StoreIs { kFile, kElsewhere };
+
 // FAILED_PRECONDITION when the folder is no node's, or one that init or join never finished.
-absl::Status CheckNodeFolder(const std::string& path);
+absl::Status CheckNodeFolder(const std::string& path, StoreIs store);
 
 }  // namespace holdfast::setup
 

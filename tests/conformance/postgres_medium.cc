@@ -13,6 +13,7 @@ namespace {
 // that can lose it.
 class PostgresMedium : public StoreMedium {
  public:
+  ~PostgresMedium() override { server_.DropDatabase(database_); }
   absl::StatusOr<std::unique_ptr<Store>> Open() override {
     absl::StatusOr<std::unique_ptr<postgres::PostgresStore>> store =
         postgres::PostgresStore::Open({.connection = server_.Connection(database_, proxy_.folder()),
@@ -45,6 +46,7 @@ INSTANTIATE_TEST_SUITE_P(Postgres, StoreConformanceTest,
 
 class PostgresAuditMedium : public AuditMedium {
  public:
+  ~PostgresAuditMedium() override { server_.DropDatabase(database_); }
   absl::StatusOr<std::unique_ptr<AuditStore>> Open() override {
     auto store =
         postgres::PostgresAuditStore::Open({.connection = server_.Connection(database_)}, clock_);

@@ -72,7 +72,7 @@ def run(words, **options):
 class Cluster:
     """Owns its folder, its ports and its processes; `close` ends and removes them."""
 
-    def __init__(self, nodes=2, sync=None, environment=None, demo=False):
+    def __init__(self, nodes=2, sync=None, environment=None, demo=False, store=None):
         self._folder = tempfile.mkdtemp(prefix='holdfast-e2e-')
         self.dir = pathlib.Path(self._folder) / "it's a cluster"
         self.nodes = nodes
@@ -80,6 +80,9 @@ class Cluster:
         words = [] if demo else ['--no-demo']
         if sync:
             words += ['--sync', sync]
+        if store:
+            words += ['--store', store]
+            os.chmod(self._folder, 0o711)  # For root the server runs as another user, which must reach its folder.
         for _ in range(3):  # A port that was free can be somebody's by now.
             self._ports, self.base = reserve_ports(nodes)
             made = self.quickstart('--nodes', nodes, '--port-base', self.base, '--no-install', '--no-build', *words,
@@ -317,6 +320,7 @@ class Cluster:
                 for i, part in enumerate(leaks.private_key_parts(text)):
                     wanted[f'{file.parent.parent.name}/{file.name}, part {i}'] = part
         roots = [self.dir / f'node{k}' for k in range(1, self.nodes + 1)]
+        roots += [f for f in (self.dir / 'postgres',) if f.exists()]
         roots += [f for f in self.dir.glob('*.log')] + [f for f in self.dir.rglob('core*')]
         return leaks.search(roots, wanted, skip=self.key_files())
 
@@ -327,10 +331,11 @@ class ClusterTest(unittest.TestCase):
     nodes = 2
     sync = None
     demo = False
+    store = None
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(cls.nodes, cls.sync, demo=cls.demo)
+        cls.cluster = Cluster(cls.nodes, cls.sync, demo=cls.demo, store=cls.store)
         cls.addClassCleanup(cls.cluster.close)  # Also when the rest of a setUpClass fails.
 
     @classmethod

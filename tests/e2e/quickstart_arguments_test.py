@@ -51,9 +51,6 @@ class QuickstartArgumentsTest(unittest.TestCase):
             self.assert_refused(words, 1, text)
             self.assertIn('usage: deploy/quickstart', self.call(*words).stderr)
 
-    def test_what_does_not_exist_yet_is_refused_with_a_reason(self):
-        self.assert_refused(['--store', 'postgres'], 2, 'this release has the embedded store only')
-
     def test_a_cluster_that_is_not_there_is_no_cluster(self):
         for words in (['status'], ['start-node', '1'], ['stop-node', '1'], ['kill-node', '1']):
             self.assert_refused(words, 1, f'no cluster in {self.dir}')

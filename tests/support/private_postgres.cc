@@ -61,6 +61,11 @@ std::string PrivatePostgres::NewDatabase() {
   return name;
 }
 
+// Every file of every database is synced at the start after a crash.
+void PrivatePostgres::DropDatabase(const std::string& name) {
+  Sql("postgres", "DROP DATABASE " + name + " WITH (FORCE)");
+}
+
 std::string PrivatePostgres::ConnectionOf(const std::string& role, const std::string& database,
                                           const std::string& host) const {
   return fmt::format("host='{}' dbname={} user={} passfile='{}/{}.pgpass'",

@@ -20,6 +20,7 @@ class PrivatePostgres {
 
   // An empty database with its roles; its name.
   std::string NewDatabase();
+  void DropDatabase(const std::string& name);
   // keyword=value pairs for the superuser; `host`: another folder with a socket, a proxy's.
   std::string Connection(const std::string& database, const std::string& host = "") const;
   // The same for the roles that deploy/postgres/roles.sql gives a database.
@@ -29,7 +30,7 @@ class PrivatePostgres {
   std::string Sql(const std::string& database, const std::string& sql) const;
   // Ends every backend as a crash would, and starts again.
   void Restart() { Do("restart"); }
-  void Crash() { Do("crash"); }
+  void Stop() { Do("stop"); }
   void Start(const std::string& settings = "") { Do("start", settings); }
 
  private:

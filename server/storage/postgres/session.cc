@@ -39,6 +39,16 @@ std::string FirstLine(std::string_view text) {
   return std::string(text.substr(0, kErrorBytesMax));
 }
 
+// The library leaves the SQLSTATE of some of its own error types empty.
+std::string StateOf(const pqxx::sql_error& error) {
+  if (!error.sqlstate().empty()) return error.sqlstate();
+  if (dynamic_cast<const pqxx::insufficient_privilege*>(&error) != nullptr) return "42501";
+  if (dynamic_cast<const pqxx::unique_violation*>(&error) != nullptr) return "23505";
+  if (dynamic_cast<const pqxx::not_null_violation*>(&error) != nullptr) return "23502";
+  if (dynamic_cast<const pqxx::insufficient_resources*>(&error) != nullptr) return "53000";
+  return "";
+}
+
 absl::StatusCode CodeOf(std::string_view state) {
   if (state.starts_with("53")) return absl::StatusCode::kResourceExhausted;
   if (state == "57014" || state == "55P03" || state == "40001" || state == "40P01") {
@@ -117,8 +127,8 @@ absl::Status Session::Lost(const std::string& why) {
 }
 
 absl::Status Session::StatusOf(const pqxx::sql_error& error) {
-  const std::string& state = error.sqlstate();
-  const bool gone = state.empty() || state.starts_with("08") || state.starts_with("57P");
+  const std::string state = StateOf(error);
+  const bool gone = state.starts_with("08") || state.starts_with("57P");
   if (gone || !connection_->is_open()) return Lost(error.what());
   return absl::Status(CodeOf(state),
                       fmt::format("{}: {} (SQLSTATE {})", where_, FirstLine(error.what()), state));

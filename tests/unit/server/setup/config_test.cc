@@ -46,9 +46,27 @@ TEST(ConfigTest, AWrongValueSaysWhatWasExpectedAndWhatCame) {
                 HasSubstr("host:port"))
         << listen;
   }
-  EXPECT_THAT(ErrorOf(std::string(kSmall) + "[store]\nkind = \"postgres\"\n"),
-              HasSubstr("expected one of sqlite, got \"postgres\""));
+  EXPECT_THAT(ErrorOf(std::string(kSmall) + "[store]\nkind = \"oracle\"\n"),
+              HasSubstr("expected one of sqlite, postgres, got \"oracle\""));
   EXPECT_THAT(ErrorOf(std::string(kSmall) + "[limits]\nconnections = 0\n"), HasSubstr("got 0"));
+}
+
+TEST(ConfigTest, ADatabaseIsAConnectionWithoutAPassword) {
+  const std::string store = std::string(kSmall) + "[store]\nkind = \"postgres\"\n";
+  const auto config = ParseConfig(
+      store + "connection = \"host=/run/pg dbname=vault passfile='/etc/it\\\\'s'\"\n", "node.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->store.connection, "host=/run/pg dbname=vault passfile='/etc/it\\'s'");
+  EXPECT_EQ(config->store.wait_seconds, 30);
+  EXPECT_THAT(ErrorOf(store), HasSubstr("store.connection is missing"));
+  EXPECT_THAT(ErrorOf(std::string(kSmall) + "[store]\nconnection = \"dbname=vault\"\n"),
+              HasSubstr("store.kind is sqlite"));
+  for (const std::string key : {"connection", "migrate_connection"}) {
+    const std::string error = ErrorOf(store + key + " = \"dbname=v password=s3cret\"\n");
+    EXPECT_THAT(error, HasSubstr("node.toml:6: store." + key));
+    EXPECT_THAT(error, HasSubstr("use passfile"));
+    EXPECT_THAT(error, testing::Not(HasSubstr("s3cret")));
+  }
 }
 
 TEST(ConfigTest, WhatIsNotTomlNamesTheLine) {

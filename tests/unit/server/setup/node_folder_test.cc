@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "server/base/file.h"
 #include "server/crypto/seal.h"
 #include "tests/unit/server/setup/temp_folder.h"
@@ -23,11 +25,22 @@ TEST_F(NodeFolderTest, AFinishedFolderIsTheOwnersAlone) {
   auto folder = NewNodeFolder::Make(Path("data"));
   ASSERT_TRUE(folder.ok()) << folder.status();
   WriteNode(Path("data"));
-  EXPECT_EQ(CheckNodeFolder(Path("data")).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(CheckNodeFolder(Path("data"), StoreIs::kFile).code(),
+            absl::StatusCode::kFailedPrecondition);
   ASSERT_TRUE(folder->Finish().ok());
-  EXPECT_TRUE(CheckNodeFolder(Path("data")).ok());
+  EXPECT_TRUE(CheckNodeFolder(Path("data"), StoreIs::kFile).ok());
   EXPECT_EQ(ModeOf(Path("data")), 0700u);
   EXPECT_FALSE(FileExists(Path("data/unfinished")));
+}
+
+TEST_F(NodeFolderTest, AStoreThatIsElsewhereIsNotMissed) {
+  ASSERT_TRUE(MakeFolder(Path("data"), 0700).ok());
+  WriteNode(Path("data"));
+  ASSERT_TRUE(std::filesystem::remove(PathIn(Path("data"), kStoreFile)));
+  EXPECT_EQ(CheckNodeFolder(Path("data"), StoreIs::kFile).code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(CheckNodeFolder(Path("data"), StoreIs::kElsewhere).ok());
+  EXPECT_THAT(std::string(NewNodeFolder::Make(Path("data")).status().message()),
+              HasSubstr("a node is there already"));
 }
 
 TEST_F(NodeFolderTest, WhatWasNotFinishedGoes) {
@@ -67,7 +80,8 @@ TEST_F(NodeFolderTest, WhatACrashLeftIsSwept) {
   ASSERT_TRUE(MakeFolder(Path("data"), 0700).ok());
   WriteNode(Path("data"));
   ASSERT_TRUE(WriteFileOnce(PathIn(Path("data"), kUnfinishedFile), "", 0600).ok());
-  EXPECT_THAT(std::string(CheckNodeFolder(Path("data")).message()), HasSubstr("did not finish"));
+  EXPECT_THAT(std::string(CheckNodeFolder(Path("data"), StoreIs::kFile).message()),
+              HasSubstr("did not finish"));
   auto folder = NewNodeFolder::Make(Path("data"));
   ASSERT_TRUE(folder.ok()) << folder.status();
   EXPECT_FALSE(FileExists(PathIn(Path("data"), kStoreFile)));

@@ -67,7 +67,9 @@ TEST_F(LostServerTest, EveryConnectionLostAtRandomLosesAndDoublesNothing) {
   for (uint64_t seq = 1; seq <= 300; ++seq) {
     const absl::Status status = AppendOne(*store, seq);
     ASSERT_TRUE(status.ok()) << status;
-    if (seq % 50 == 0) ASSERT_TRUE(store->ReadLog(seq, 1, 1000).ok());
+    if (seq % 50 == 0) {
+      ASSERT_TRUE(store->ReadLog(seq, 1, 1000).ok());
+    }
   }
   end = true;
   cutter.join();

@@ -18,6 +18,7 @@ namespace holdfast::storage::postgres {
 // A database of its own on the program's server, reached through a proxy or directly.
 class PostgresFixture : public testing::Test {
  protected:
+  ~PostgresFixture() override { server_.DropDatabase(database_); }
   absl::StatusOr<std::unique_ptr<PostgresStore>> Open(
       bool by_proxy = true, std::chrono::milliseconds wait_max = std::chrono::seconds(20)) {
     return PostgresStore::Open(

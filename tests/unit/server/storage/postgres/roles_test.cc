@@ -9,7 +9,7 @@ using testing::HasSubstr;
 class RolesTest : public PostgresFixture {
  protected:
   bool Allowed(const std::string& sql) {
-    return Sql("DO $$ BEGIN SET LOCAL ROLE hf_runtime; " + sql +
+    return Sql("SET client_min_messages = error; DO $$ BEGIN SET LOCAL ROLE hf_runtime; " + sql +
                "; RAISE EXCEPTION 'allowed'; EXCEPTION WHEN insufficient_privilege THEN NULL; "
                "WHEN OTHERS THEN CREATE TABLE public.allowed (); END $$; "
                "RESET ROLE; SELECT to_regclass('public.allowed') IS NOT NULL; "

@@ -63,6 +63,7 @@ TEST_F(SettingsTest, AnotherEncodingIsRefused) {
   Sql("CREATE DATABASE latin TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
   const absl::Status status =
       PostgresStore::Open({.connection = server_.Connection("latin")}, clock_).status();
+  server_.DropDatabase("latin");
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("ENCODING 'UTF8'"));
 }

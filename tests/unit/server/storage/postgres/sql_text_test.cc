@@ -8,7 +8,7 @@ namespace {
 using namespace std::string_literals;
 
 TEST(SqlTextTest, OrdinaryTextStaysAsItIs) {
-  for (const std::string text :
+  for (const std::string& text :
        {"", "db/orders", "t\xc3\xa4xt \xf0\x9f\x94\x91", "CORP\\user's\n"}) {
     EXPECT_EQ(EncodeText(text), text);
     EXPECT_EQ(DecodeText(text), text);
@@ -19,7 +19,7 @@ TEST(SqlTextTest, WhatPostgresTakesNotIsEscapedAndComesBack) {
   EXPECT_EQ(EncodeText("a\0b"s), "a\0010b");
   EXPECT_EQ(EncodeText("\001"), "\0011");
   EXPECT_EQ(EncodeText("a\xff"), "a\001xff");
-  for (const std::string text :
+  for (const std::string& text :
        {"\0"s, "\0\0\1\1"s, "\1"s + "0", "\1"s + "x41", "\xc3"s, "\xed\xa0\x80"s,
         "\xf4\x90\x80\x80"s, "\xc0\x80"s, "t\xc3\xa4\0\xfe\xc3"s, "\xf0\x9f\x94"s}) {
     const std::string encoded = EncodeText(text);
@@ -30,7 +30,8 @@ TEST(SqlTextTest, WhatPostgresTakesNotIsEscapedAndComesBack) {
 }
 
 TEST(SqlTextTest, AnEscapeThatIsNotOursIsRefused) {
-  for (const std::string text : {"\001"s, "\0012"s, "a\001x"s, "\001x4"s, "\001xzz"s, "\001y41"s}) {
+  for (const std::string& text :
+       {"\001"s, "\0012"s, "a\001x"s, "\001x4"s, "\001xzz"s, "\001y41"s}) {
     EXPECT_EQ(DecodeText(text), std::nullopt);
   }
 }

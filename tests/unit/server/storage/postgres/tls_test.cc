@@ -40,14 +40,14 @@ class TlsTest : public PostgresFixture {
         "cp -p '{0}' '{0}.before' && sed -i '1i hostssl all hf_runtime 127.0.0.1/32 cert' "
         "'{0}'",
         hba));
-    server_.Crash();
+    server_.Stop();
     server_.Start(
         fmt::format("listen_addresses=127.0.0.1 port={1} ssl=on ssl_cert_file='{0}/server.pem'"
                     " ssl_key_file='{0}/server.key' ssl_ca_file='{0}/ca.pem'",
                     server_.folder(), port_));
   }
   ~TlsTest() override {
-    server_.Crash();
+    server_.Stop();
     Run(fmt::format("mv '{0}.before' '{0}'", server_.folder() + "/data/pg_hba.conf"));
     server_.Start("listen_addresses= port=5432 ssl=off");
   }
@@ -100,7 +100,7 @@ TEST_F(TlsTest, OnlyTheServerThatItsAuthorityVouchesForIsSpokenTo) {
 }
 
 TEST_F(TlsTest, AServerWithoutTlsIsRefused) {
-  server_.Crash();
+  server_.Stop();
   server_.Start("ssl=off");
   EXPECT_THAT(std::string(Try("localhost", "ca.pem", true).message()),
               HasSubstr("does not support SSL"));
