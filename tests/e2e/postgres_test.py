@@ -101,8 +101,7 @@ class PostgresTest(ClusterTest):
         self.assertEqual([self.cluster.pid(k) for k in (1, 2)], pids)
         self.cluster.wait_caught_up(2)
         for k in (1, 2):
-            rows = self.sql(k, f'SELECT name FROM holdfast.accounts WHERE resource_id = {self.resource}').splitlines()
-            self.assertEqual(set(acknowledged) - set(rows), set())
+            self.assertEqual(set(acknowledged) - set(self.names(k)), set())
             for name in list(acknowledged)[-WRITERS:]:
                 self.assertEqual(self.cluster.rest_retrieve(k, account=name), acknowledged[name])
         print(f'\n{len(acknowledged)} writes acknowledged over {RESTARTS} crashes of the server, all on both nodes')

@@ -8,7 +8,7 @@ namespace {
 using namespace std::string_literals;
 
 TEST(SqlTextTest, OrdinaryTextStaysAsItIs) {
-  for (const std::string& text :
+  for (const std::string text :
        {"", "db/orders", "t\xc3\xa4xt \xf0\x9f\x94\x91", "CORP\\user's\n"}) {
     EXPECT_EQ(EncodeText(text), text);
     EXPECT_EQ(DecodeText(text), text);
