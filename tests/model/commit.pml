@@ -6,9 +6,15 @@
 /* How many other members of `voters` have told seq s to be durable. */
 #define ACKED(p, s, voters) ((HAS(voters, 0) && nd[p].ack[0] >= s) + (HAS(voters, 1) && nd[p].ack[1] >= s) + (HAS(voters, 2) && nd[p].ack[2] >= s))
 
-/* A setting counts for what follows its record, once that record is committed under the old one. */
+/* Left out: a change of members that was committed just now does not count yet for the next record. */
+#if MEMBERS
+#define COMMITS_WITH_OLD_MEMBERS(p) (!KEEP(MEMBERS_COUNT_AFTER_RECORD) && nd[p].shown > 0 && IS_MEM(nd[p].lk[nd[p].shown]) && ACKED(p, nd[p].shown + 1, VAT(p, nd[p].shown - 1)) >= KAT(p, IN_FORCE(p)))
+#else
+#define COMMITS_WITH_OLD_MEMBERS(p) false
+#endif
+/* A setting, or a change of members, counts for what follows its record, once that record is committed under the old one. */
 #define IN_FORCE(p) (KEEP(SETTING_ONCE_COMMITTED) -> nd[p].shown : nd[p].end)
-#define NEXT_COMMITS(p) (ACKED(p, nd[p].shown + 1, VAT(p, nd[p].shown)) >= KAT(p, IN_FORCE(p)))
+#define NEXT_COMMITS(p) (ACKED(p, nd[p].shown + 1, VAT(p, nd[p].shown)) >= KAT(p, IN_FORCE(p)) || COMMITS_WITH_OLD_MEMBERS(p))
 
 /* The epoch-start record is committed first, and everything before it with it: under the largest k
    of the committed setting and all pending ones (its own lowered k alone, if it carries one), by the
@@ -20,8 +26,9 @@
 #else
 #define START_IN_PENDING(p) true
 #endif
-#define START_COMMITS(p) (ACKED(p, nd[p].ss, VAT(p, nd[p].shown)) >= START_K(p) && (START_IN_PENDING(p) || !KEEP(OLD_AND_NEW_MEMBERS)))
+#define START_COMMITS(p) (ACKED(p, nd[p].ss, VAT(p, nd[p].shown)) >= START_K(p) && (START_IN_PENDING(p) || !KEEP(START_IN_OLD_AND_NEW)))
 
+/* What is committed anyway need not be remembered. */
 inline forget_acks(n) {
   j = 0;
   do

@@ -37,11 +37,14 @@ proctype Run(byte n) {
   :: write(n)
   :: commit_next(n)
   :: commit_start(n)
-  :: stand(n, 0)
+  :: stand(n, 0, false)
 #if LOWER
-  :: stand(n, 1)
+  :: stand(n, 1, false)
+  :: stand(n, 0, true)
+  :: stand(n, 1, true)
 #if KMAX > 1
-  :: stand(n, 2)
+  :: stand(n, 2, false)
+  :: stand(n, 2, true)
 #endif
 #endif
 #if SETTINGS

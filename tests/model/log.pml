@@ -30,7 +30,8 @@ typedef Node {
   byte dur;    /* records up to here survive a crash; those after it may */
   byte shown;  /* the committed position that was shown: on disk before anybody saw it */
   byte gr;     /* the newest epoch granted */
-  byte mine;   /* 1: gr was claimed by a promotion, 2: by a resumed primary; 0: not claimed */
+  byte mine;   /* gr is 1: claimed by a promotion, 2: claimed by a resume; 3: not claimed, and right
+                  above the newest that was; 0: neither */
   byte other;  /* number of the newest epoch granted to another node (see switchover.pml) */
   byte gk[EPOCHS + 1]; /* 1 + the k that was told with the grant of this number; 0: none */
   /* In memory. */
@@ -39,6 +40,7 @@ typedef Node {
   bit fol;     /* a live stream from the primary of epoch gr */
   byte ss;     /* primary: seq of its epoch-start record */
   byte ack[3]; /* primary: what the others told to be durable, in this epoch */
+  byte newk;   /* candidate: the lowered k that it stands with, as in gk */
   byte grants; /* candidate: who granted, a set of bits */
   byte kmin;   /* candidate: smallest and largest k of all that was told */
   byte kmax;
@@ -145,6 +147,6 @@ inline append(n, kind) {
 inline forget_role(n) {
   nd[n].ss = 0;
   nd[n].ack[0] = 0; nd[n].ack[1] = 0; nd[n].ack[2] = 0;
-  nd[n].grants = 0; nd[n].kmin = 0; nd[n].kmax = 0;
+  nd[n].newk = 0; nd[n].grants = 0; nd[n].kmin = 0; nd[n].kmax = 0;
   nd[n].beste = 0; nd[n].bests = 0
 }

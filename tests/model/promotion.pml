@@ -40,24 +40,13 @@ inline widen(c) {
   :: else
   fi
 }
-/* A k that was told with a grant is of no interest once a setting of that epoch, or of a newer one,
-   is committed here. */
+/* A k that was told with a grant is of no interest once a record of that epoch, or of a newer one, is
+   committed here: it stands in the log, or never will. */
 inline settle_told(n) {
 #if LOWER
-  f = 0;
   i = 1;
   do
-  :: i <= nd[n].shown ->
-    if
-    :: IS_SET(nd[n].lk[i]) -> f = NUM(nd[n].le[i])
-    :: else
-    fi;
-    i++
-  :: else -> break
-  od;
-  i = 1;
-  do
-  :: i <= f -> nd[n].gk[i] = 0; i++
+  :: i <= NUM(nd[n].le[nd[n].shown]) -> nd[n].gk[i] = 0; i++
   :: else -> break
   od
 #else
@@ -73,6 +62,16 @@ inline told_end(c, e, s) {
   fi
 }
 
+#if LOWER
+/* The k that c asks with, kept beside the grant; of several for one number the smallest matters. */
+inline note_k(g, c) {
+  if
+  :: nd[c].newk != 0 && (nd[g].gk[NUM(nd[c].gr)] == 0 || nd[c].newk < nd[g].gk[NUM(nd[c].gr)]) -> nd[g].gk[NUM(nd[c].gr)] = nd[c].newk
+  :: else
+  fi
+}
+#endif
+
 /* Nodes 1 and 2 are alike, until one of them stands: let that be node 1. */
 #if NODES == 3 && !MEMBERS
 bool one_stood;
@@ -83,16 +82,28 @@ bool one_stood;
 #define TAKE_TURN(n) skip
 #endif
 
+/* The newest epoch that n granted is its own, and its log shows that it served in it; or it claimed the
+   epoch by a resume that a crash interrupted; or it stood for the very next number since. */
+#define NEWEST_IS_OWN(n) (nd[n].mine >= 2 || (nd[n].mine == 1 && LASTE(n) == nd[n].gr) || !KEEP(RESUME_IN_NEWEST_OWN))
+
 /* An operator orders a promotion, or a primary restarts with k > 0. The candidate grants itself
-   first, durably. newk: 0 none, else 1 + the lowered k. */
-#define MAY_STAND(n) ((nd[n].role == SECONDARY || nd[n].role == CANDIDATE) && NUM(nd[n].gr) < EPOCHS && HAS(VAT(n, nd[n].end), n) && IN_TURN(n))
-inline stand(n, newk) {
+   first, durably. lowered: 0 none, else 1 + the lowered k. again: with the number that it stood for
+   already, and did not claim. */
+#define MAY_STAND(n, again) ((nd[n].role == SECONDARY || nd[n].role == CANDIDATE) && (again -> NODE(nd[n].gr) == n && (nd[n].mine == 0 || nd[n].mine == 3) : NUM(nd[n].gr) < EPOCHS) && HAS(VAT(n, nd[n].end), n) && IN_TURN(n))
+inline stand(n, lowered, again) {
   d_step {
-    MAY_STAND(n) && (newk == 0 || newk - 1 < KAT(n, nd[n].end)) ->
+    MAY_STAND(n, again) && (lowered == 0 || lowered - 1 < KAT(n, nd[n].end)) ->
     TAKE_TURN(n);
     forget_role(n);
-    nd[n].gr = EP(NUM(nd[n].gr) + 1, n);
-    nd[n].mine = 0;
+    if
+    :: again
+    :: !again && nd[n].mine != 3 && NODE(LASTE(n)) == n && NEWEST_IS_OWN(n) ->
+      nd[n].gr = EP(NUM(nd[n].gr) + 1, n);
+      nd[n].mine = 3
+    :: !again && (nd[n].mine == 3 || NODE(LASTE(n)) != n || !NEWEST_IS_OWN(n)) ->
+      nd[n].gr = EP(NUM(nd[n].gr) + 1, n);
+      nd[n].mine = 0
+    fi;
     nd[n].fol = 0;
     nd[n].role = CANDIDATE;
     nd[n].grants = 1 << n;
@@ -100,11 +111,12 @@ inline stand(n, newk) {
     nd[n].kmax = KAT(n, nd[n].shown);
     tell_ks(n, n);
 #if LOWER
-    nd[n].gk[NUM(nd[n].gr)] = newk;
+    nd[n].newk = lowered;
+    note_k(n, n);
 #endif
     nd[n].beste = LASTE(n);
     nd[n].bests = nd[n].end;
-    printf("node %d stands for epoch %d (lowers k: %d)\n", n, NUM(nd[n].gr), newk)
+    printf("node %d stands for epoch %d (lowers k: %d)\n", n, NUM(nd[n].gr), lowered)
   }
 }
 
@@ -122,7 +134,7 @@ inline grant(g, c) {
     told_end(c, nd[g].le[nd[g].dur], nd[g].dur);
     take_epoch(g, nd[c].gr);
 #if LOWER
-    nd[g].gk[NUM(nd[c].gr)] = nd[c].gk[NUM(nd[c].gr)];
+    note_k(g, c);
 #endif
     if
     :: SERVES(g) || nd[g].role == CANDIDATE -> forget_role(g); nd[g].role = SECONDARY
@@ -160,10 +172,15 @@ inline fetch(c, g) {
 #define ALL_DOWN(c) ((HAS(nd[c].grants, 0) || !UP(0)) && (HAS(nd[c].grants, 1) || !UP(1)))
 #endif
 
+/* With degrade k counts as 0 for a promotion. A restart of who was primary last has all that it
+   acknowledged alone; but only if nobody was primary since, as far as its own promises tell. */
+#define IS_RESTART(c) (NODE(LASTE(c)) == c && (nd[c].mine == 3 || !KEEP(DEGRADED_RESTART_IN_NEWEST_OWN)))
+#define ASKS_ALL(c) (DEGRADE == 2 && !IS_RESTART(c))
+
 /* Grants of N - k members (k: the smallest told), at least one, and of k + 1 (k: the largest told)
    or the word. */
 #define GRANTED(c, voters) COUNT(nd[c].grants & ((KEEP(FORGOTTEN_DO_NOT_COUNT)) -> (voters) : 7))
-#define NEEDED(c, voters) (COUNT(voters) - (DEGRADE == 2 -> 0 : nd[c].kmin) - !KEEP(QUORUM))
+#define NEEDED(c, voters) (COUNT(voters) - (ASKS_ALL(c) -> 0 : nd[c].kmin) - !KEEP(QUORUM))
 #define MEETS_COMMITS(c, v) (GRANTED(c, v) >= NEEDED(c, v) || (!KEEP(WORD_REPLACES_NO_GRANT) && WORD(c)))
 #define OUTLIVES_OLD(c, v) (GRANTED(c, v) > nd[c].kmax || WORD(c) || !KEEP(K_PLUS_ONE_OR_WORD))
 #define ENOUGH(c, v) (HAS(v, c) && MEETS_COMMITS(c, v) && OUTLIVES_OLD(c, v))
@@ -192,7 +209,7 @@ inline lead(n, how) {
   fi;
 #if LOWER
   if
-  :: nd[n].gk[NUM(nd[n].gr)] != 0 -> append(n, K_STARTK + nd[n].gk[NUM(nd[n].gr)] - 1)
+  :: nd[n].newk != 0 -> append(n, K_STARTK + nd[n].newk - 1); nd[n].newk = 0
   :: else -> append(n, K_START)
   fi;
 #else
@@ -233,7 +250,9 @@ inline begin(n) {
     MAY_BEGIN(n) ->
     printf("node %d becomes primary in epoch %d with grants %d (bits)\n", n, NUM(nd[n].gr), nd[n].grants);
     BAR_STOPPED(n);
+    k = nd[n].newk;
     forget_role(n);
+    nd[n].newk = k;
     own_kmax(n);
     lead(n, 1);
     check_promoted(n);
@@ -243,8 +262,8 @@ inline begin(n) {
 
 #if RESUME
 /* k = 0 in all settings: a restarted primary asks whoever it reaches, perhaps nobody. It goes on if
-   the newest epoch it granted is its own, with the start record in its log (or it was claimed by a
-   resume that a crash interrupted), and it is not the author of a hand-over. */
+   the newest epoch it granted is its own, looked at in the step that claims, and it is not the author
+   of a hand-over. */
 #define K_IS_0(i) (i < nd[n].shown || !IS_SET(nd[n].lk[i]) || KOF(nd[n].lk[i]) == 0)
 #define NONZERO_IF(n, p, i, others) ((i > (p) && i <= nd[n].end && IS_SET(nd[n].lk[i]) && KOF(nd[n].lk[i]) > 0) || others)
 #if SETTINGS || LOWER
@@ -252,7 +271,6 @@ inline begin(n) {
 #else
 #define K_IS_ZERO(n) (K0 == 0)
 #endif
-#define NEWEST_IS_OWN(n) (nd[n].mine == 2 || (nd[n].mine == 1 && LASTE(n) == nd[n].gr) || !KEEP(RESUME_IN_NEWEST_OWN))
 inline resume(n) {
   d_step {
     nd[n].role == SECONDARY && K_IS_ZERO(n) && NODE(LASTE(n)) == n && NEWEST_IS_OWN(n) && !HANDED_AWAY(n) && !BARRED(n) && NUM(nd[n].gr) < EPOCHS && nd[n].end < SEQ ->

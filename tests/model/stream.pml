@@ -14,7 +14,7 @@ inline take_epoch(n, e) {
   :: else
   fi;
   nd[n].fol = 0;
-#if STOPS
+#if STOPS || SWITCHOVER
   barred = barred & ~(1 << n);
 #endif
 #if SWITCHOVER
@@ -101,9 +101,9 @@ inline learn_commit(n, p) {
 /* The primary's state at a committed position `at` replaces log and rows. It never goes back behind
    what was shown, and never behind what both logs have in common: that was acknowledged. A node
    that has shown what the primary lacks (degrade) takes one whose (epoch, seq) is newer. */
-#define KEEPS_COMMON(at) (at >= f || !KEEP(SNAPSHOT_KEEPS_COMMON))
+#define KEEPS_COMMON(n, at) (at >= f || (!KEEP(SNAPSHOT_KEEPS_COMMON) && at >= nd[n].shown))
 #define NEWER_PAIR(n, p, at) (NUM(nd[p].le[at]) > NUM(nd[n].le[nd[n].shown]))
-#define MAY_REPLACE(n, p, at) ((f >= nd[n].shown && KEEPS_COMMON(at)) || (f < nd[n].shown && (NEWER_PAIR(n, p, at) || !KEEP(SNAPSHOT_NOT_BACK))))
+#define MAY_REPLACE(n, p, at) ((f >= nd[n].shown && KEEPS_COMMON(n, at)) || (f < nd[n].shown && (NEWER_PAIR(n, p, at) || !KEEP(SNAPSHOT_NOT_BACK))))
 inline snapshot(n, p, at) {
   d_step {
     MAY_FOLLOW(n, p) && nd[p].role == PRIMARY && at <= nd[p].shown ->

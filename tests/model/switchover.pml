@@ -10,23 +10,24 @@
    it, and does not resume when it is started again. The right ends for good when the target has
    granted a newer epoch to another node. */
 #define RIGHT_STANDS(c) (nd[c].other <= NUM(LASTE(c)) || !KEEP(HANDOVER_RIGHT_ENDS))
-#define HANDED_TO_ME(c) (IS_HAND(LASTK(c)) && TARGET(LASTK(c)) == c && RIGHT_STANDS(c) && (HAS(nd[c].grants, NODE(LASTE(c))) || WORD(c)))
+#define HANDED_TO_ME(c) (IS_HAND(LASTK(c)) && TARGET(LASTK(c)) == c && RIGHT_STANDS(c) && !BARRED(c) && (HAS(nd[c].grants, NODE(LASTE(c))) || WORD(c)))
 #else
 #define HANDED_AWAY(n) false
 #define NOT_HANDED_AWAY(c) true
 #define HANDED_TO_ME(c) false
 #endif
 
-#if STOPS
-/* A log that ends in a clean-stop record is complete; that no newer epoch began elsewhere is the
-   operator's word, in full. */
-/* With k = 0 the stopped one could resume by itself, in the same epoch number, if it were started where
-   it reaches nobody. So the word promises one thing more: whoever is stopped is not started before it
-   can reach the new primary. */
+#if STOPS || SWITCHOVER
+/* A log that ends in a clean-stop record, or in a hand-over, is complete; that no newer epoch began
+   elsewhere is the operator's word, in full. With k = 0 a stopped node could resume by itself, in the
+   same epoch number, if it were started where it reaches nobody. So the word promises one thing more:
+   whoever is stopped is not started before it can reach the new primary. (The author of a hand-over
+   does not resume; its target needs no such promise about it.) */
 byte barred;
-#define BAR_STOPPED(c) if :: ENOUGH_IN_ALL(c) || !KEEP(STOPPED_STAYS_STOPPED) :: else -> barred = barred | (7 & ~nd[c].grants) fi
+#define BAR_STOPPED(c) if :: ENOUGH_IN_ALL(c) || HANDED_TO_ME(c) || !KEEP(STOPPED_STAYS_STOPPED) :: else -> barred = barred | (7 & ~nd[c].grants) fi
 #define BARRED(n) HAS(barred, n)
-#define CLEANLY_STOPPED(c) (LASTK(c) == K_STOP && (WORD(c) || (!KEEP(STOP_NEEDS_FULL_WORD) && ALL_DOWN(c))))
+#define IS_FINAL(x) ((x) == K_STOP || IS_HAND(x))
+#define CLEANLY_STOPPED(c) (IS_FINAL(LASTK(c)) && (WORD(c) || (!KEEP(STOP_NEEDS_FULL_WORD) && ALL_DOWN(c))))
 #else
 #define BAR_STOPPED(c) skip
 #define BARRED(n) false
