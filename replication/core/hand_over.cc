@@ -50,26 +50,26 @@ TakeOverDecision DecideTakeOver(const TakeOverAsk& ask, const TakeOverFacts& fac
   TakeOverDecision out;
   const EpochPromises& p = facts.promises;
   if (p.own.number > ask.from_epoch.number) {
-    out.answer = {.outcome = TakeOverOutcome::kAccepted, .epoch = p.own, .reason = {}};
+    out.answer.outcome = TakeOverOutcome::kAccepted;
+    out.answer.epoch = p.own;
     return out;
   }
   if (p.granted.number > ask.from_epoch.number && p.granted.node_id != facts.self) {
-    out.answer = {.outcome = TakeOverOutcome::kRefused,
-                  .epoch = p.granted,
-                  .reason = fmt::format("has granted {}", ToText(p.granted))};
+    out.answer.outcome = TakeOverOutcome::kRefused;
+    out.answer.epoch = p.granted;
+    out.answer.reason = fmt::format("has granted {}", ToText(p.granted));
     return out;
   }
   const bool ends_there = facts.log.last == ask.hand_over &&
                           facts.log.tail.kind == LogTail::Kind::kHandOver &&
                           facts.log.tail.target == facts.self;
   if (!ends_there) {
-    out.answer = {.outcome = TakeOverOutcome::kRefused,
-                  .epoch = {},
-                  .reason = fmt::format("ends at {}, the hand-over is at {}",
-                                        ToText(facts.log.last), ToText(ask.hand_over))};
+    out.answer.outcome = TakeOverOutcome::kRefused;
+    out.answer.reason = fmt::format("ends at {}, the hand-over is at {}", ToText(facts.log.last),
+                                    ToText(ask.hand_over));
     return out;
   }
-  out.answer = {.outcome = TakeOverOutcome::kUnderWay, .epoch = {}, .reason = "gathers grants"};
+  out.answer.reason = "gathers grants";  // under way
   out.begin = !facts.under_way;
   return out;
 }
