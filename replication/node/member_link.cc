@@ -12,6 +12,7 @@ namespace {
 constexpr std::chrono::milliseconds kCallMax{1000};
 constexpr uint32_t kJournalRecords = 500;
 constexpr int kJournalCallsMax = 20;  // a turn; the next one goes on
+constexpr std::chrono::seconds kTellEvery{10};
 
 }  // namespace
 
@@ -88,12 +89,19 @@ void MemberLink::Exchange() {
 void MemberLink::PullJournal(uint64_t head) {
   for (int call = 0; call < kJournalCallsMax; ++call) {
     const absl::StatusOr<uint64_t> have = deps_.audit.Highest(node_id_);
-    if (!have.ok() || *have >= head) return;
+    if (!have.ok()) return;
+    // Also without news: to ask from a number is to say that all before it is here.
+    if (*have >= head && told_ == *have && deps_.clock.Mono() < tell_at_) return;
     v1::ReadJournalRequest request;
     request.set_first_number(*have + 1);
     request.set_records_max(kJournalRecords);
     absl::StatusOr<v1::ReadJournalResponse> page = client_->ReadJournal(request, kCallMax);
-    if (page.ok() && page->records().records().empty() && page->oldest() > *have + 1) {
+    if (page.ok()) {
+      told_ = *have;
+      tell_at_ = deps_.clock.Mono() + kTellEvery;
+    }
+    if (page.ok() && page->records().records().empty() && page->oldest() > *have + 1 &&
+        page->oldest() <= page->head()) {
       request.set_first_number(page->oldest());  // the store marks what is between as a gap
       page = client_->ReadJournal(request, kCallMax);
     }

@@ -51,6 +51,9 @@ class MemberLink {
   bool now_ ABSL_GUARDED_BY(mu_) = true;
   std::optional<GrantAsk> ask_ ABSL_GUARDED_BY(mu_);
   bool reached_ = true;  // the thread's own: so that a change is logged once
+  // The same: how much of the other's journal it knows to be here, and when to say it again.
+  std::optional<uint64_t> told_;
+  MonoTime tell_at_{};
   std::thread thread_;
 };
 

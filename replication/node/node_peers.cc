@@ -85,9 +85,12 @@ absl::StatusOr<v1::GrantResponse> Node::Grant(const PeerIdentity& peer,
 
 absl::StatusOr<v1::ReadJournalResponse> Node::ReadJournal(const PeerIdentity& peer,
                                                           const v1::ReadJournalRequest& request) {
-  (void)peer;  // Every member may read what every member must keep.
+  // Every member may read what every member must keep. It has all before what it asks for.
   v1::ReadJournalResponse response;
   response.set_head(deps_.journal.head());
+  if (request.first_number() > 0) {
+    deps_.journal.Collected(peer.node_id, std::min(request.first_number() - 1, response.head()));
+  }
   response.set_oldest(deps_.journal.oldest());
   if (request.first_number() < response.oldest() || request.first_number() > response.head()) {
     return response;

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "server/audit/journal_folder.h"
 #include "server/base/check.h"
+#include "server/base/file.h"
 #include "server/base/status_macros.h"
 #include "server/vault/refusal.h"
 
@@ -15,28 +17,78 @@ namespace {
 using vault::Refusal;
 using vault::Refuse;
 
+constexpr std::chrono::seconds kRetainEvery{1};
+
 absl::Status Unavailable(const absl::Status& cause) {
   return Refuse(
       Refusal::kAuditUnavailable,
       fmt::format("the audit journal cannot take a record: {}", std::string(cause.message())));
 }
 
+// The file is there from the start, or a full disk would not take it when it is needed.
+absl::StatusOr<std::unique_ptr<UnrecordedFile>> OpenUnrecorded(const JournalOptions& options,
+                                                               const crypto::Mac& mac,
+                                                               uint64_t head) {
+  const std::string path = options.path + "/unrecorded";
+  if (options.when_full == WhenFull::kRefuse && !FileExists(path)) return nullptr;
+  HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<UnrecordedFile> file, UnrecordedFile::Open(path, mac));
+  UnrecordedCount count = file->count();
+  if (count.marker == 0) return file;
+  // The record was about to be written: it was, or the count stands.
+  if (head >= count.marker) count = {};
+  count.marker = 0;
+  HOLDFAST_RETURN_IF_ERROR(file->Save(count));
+  return file;
+}
+
+v1::AuditRecord MarkOf(const UnrecordedCount& count) {
+  v1::AuditRecord record;
+  record.set_operation(kUnrecordedOperation);
+  record.set_result(v1::AUDIT_RESULT_OK);
+  record.set_via("LOCAL");
+  record.set_age_ms(-1);
+  record.set_repeated(count.total());
+  record.set_reason(fmt::format(
+      "the journal was full: {} retrievals and {} other requests were served without a record of "
+      "their own, the first at {}, the last at {} (milliseconds since 1970 UTC)",
+      count.retrievals, count.others, count.first_ms, count.last_ms));
+  return record;
+}
+
+// Not yet a refusal: a journal that is closed does not count either.
+bool FoundNoRoom(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) && !vault::RefusalOf(status).has_value();
+}
+
+bool IsRetrieval(const v1::AuditRecord& record) {
+  return record.operation() == "account.retrieve" && record.result() == v1::AUDIT_RESULT_OK;
+}
+
 }  // namespace
 
-double JournalRoom::used_share() const {
-  return bytes_max == 0 ? 1.0 : static_cast<double>(bytes_used) / static_cast<double>(bytes_max);
+double JournalRoom::uncollected_share() const {
+  if (bytes_max == 0) return 1.0;
+  return static_cast<double>(bytes_uncollected) / static_cast<double>(bytes_max);
 }
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const JournalOptions& options,
                                                        crypto::Mac mac, const Clock& clock) {
   HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<JournalFolder> folder,
                             JournalFolder::Open(options, std::move(mac), clock));
-  return std::unique_ptr<Journal>(new Journal(options, std::move(folder)));
+  HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<UnrecordedFile> unrecorded,
+                            OpenUnrecorded(options, folder->mac(), folder->head()));
+  return std::unique_ptr<Journal>(
+      new Journal(options, std::move(folder), std::move(unrecorded), clock));
 }
 
-Journal::Journal(const JournalOptions& options, std::unique_ptr<JournalFolder> folder)
+Journal::Journal(const JournalOptions& options, std::unique_ptr<JournalFolder> folder,
+                 std::unique_ptr<UnrecordedFile> unrecorded, const Clock& clock)
     : options_(options),
       folder_(std::move(folder)),
+      unrecorded_(std::move(unrecorded)),
+      clock_(clock),
+      unrecorded_total_(unrecorded_ == nullptr ? 0 : unrecorded_->count().total()),
+      mark_wanted_(unrecorded_total_ > 0),
       spares_([this] { RunSpares(); }),
       writer_([this] { Run(); }) {}
 
@@ -67,8 +119,13 @@ void Journal::Append(v1::AuditRecord record, std::function<void(absl::Status)> d
   if (refused.ok()) {
     work_.NotifyOne();
   } else {
-    durable(refused);
+    durable(Fail(std::move(refused)));
   }
+}
+
+absl::Status Journal::Fail(absl::Status refusal) {
+  ++write_failures_;
+  return refusal;
 }
 
 absl::Status Journal::AppendAndWait(v1::AuditRecord record) {
@@ -94,10 +151,12 @@ void Journal::Run() {
     std::deque<Pending> group;
     {
       MutexLock lock(mu_);
-      while (pending_.empty() && !stop_) work_.Wait(mu_);
-      if (pending_.empty()) return;
+      while (pending_.empty() && !mark_wanted_ && !stop_) work_.Wait(mu_);
+      if (pending_.empty() && stop_) return;
+      mark_wanted_ = false;
       group.swap(pending_);
     }
+    Mark();
     Write(group);
     if (folder_->has_spare()) continue;
     MutexLock lock(mu_);
@@ -110,25 +169,70 @@ void Journal::RunSpares() {
   while (true) {
     {
       MutexLock lock(mu_);
-      while (!spare_wanted_ && !stop_) spare_work_.Wait(mu_);
+      if (!spare_wanted_ && !stop_) spare_work_.WaitFor(mu_, kRetainEvery);
       if (stop_) return;
       spare_wanted_ = false;
     }
+    folder_->Retain();
     folder_->KeepSpare();
+    if (unrecorded_total_ == 0 || !folder_->has_spare()) continue;
+    MutexLock lock(mu_);
+    mark_wanted_ = true;
+    work_.NotifyOne();
   }
+}
+
+// What was only counted gets its record, once there is room for more than that record.
+void Journal::Mark() {
+  if (unrecorded_total_ == 0 || !folder_->has_spare() || !failure().ok()) return;
+  UnrecordedCount count = unrecorded_->count();
+  std::vector<Pending> staged;
+  Pending mark{.record = MarkOf(count), .durable = [](const absl::Status&) {}};
+  if (!StageOne(mark, staged).ok()) return;
+  count.marker = mark.record.number();
+  if (!SaveCount(count).ok()) return;
+  staged.push_back(std::move(mark));
+  if (FlushAndTell(staged).ok()) SaveCount({}).IgnoreError();  // It has closed the journal.
+}
+
+void Journal::Count(std::vector<Pending>& counted) {
+  if (counted.empty()) return;
+  UnrecordedCount count = unrecorded_->count();
+  count.last_ms = ToMillis(clock_.Wall());
+  if (count.total() == 0) count.first_ms = count.last_ms;
+  for (const Pending& pending : counted) {
+    ++(IsRetrieval(pending.record) ? count.retrievals : count.others);
+  }
+  const absl::Status saved = SaveCount(count);
+  for (const Pending& pending : counted) pending.durable(Fail(saved));
+}
+
+absl::Status Journal::SaveCount(const UnrecordedCount& count) {
+  const absl::Status saved = unrecorded_->Save(count);
+  if (saved.ok()) {
+    unrecorded_total_ = count.total();
+    return saved;
+  }
+  Close(saved);
+  return Unavailable(failure());
 }
 
 void Journal::Write(std::deque<Pending>& group) {
   std::vector<Pending> staged;
+  std::vector<Pending> counted;
   for (Pending& pending : group) {
-    const absl::Status status = StageOne(pending, staged);
+    absl::Status status = StageOne(pending, staged);
     if (status.ok()) {
       staged.push_back(std::move(pending));
+    } else if (FoundNoRoom(status) && serves_when_full()) {
+      counted.push_back(std::move(pending));
     } else {
-      pending.durable(status);
+      if (FoundNoRoom(status)) status = Unavailable(status);
+      pending.durable(Fail(std::move(status)));
     }
   }
   FlushAndTell(staged).IgnoreError();  // They were told; later ones see failure().
+  Count(counted);
 }
 
 absl::Status Journal::StageOne(Pending& pending, std::vector<Pending>& staged) {
@@ -140,8 +244,9 @@ absl::Status Journal::StageOne(Pending& pending, std::vector<Pending>& staged) {
   HOLDFAST_ASSIGN_OR_RETURN(fits, folder_->Stage(pending.record));
   if (fits) return absl::OkStatus();
   const absl::Status rolled = folder_->Roll();
+  if (absl::IsResourceExhausted(rolled)) return rolled;
   if (!rolled.ok()) {
-    if (!absl::IsResourceExhausted(rolled)) Close(rolled);
+    Close(rolled);
     return Unavailable(rolled);
   }
   HOLDFAST_ASSIGN_OR_RETURN(fits, folder_->Stage(pending.record));
@@ -156,6 +261,7 @@ absl::Status Journal::FlushAndTell(std::vector<Pending>& staged) {
     Close(status);
     status = Unavailable(failure());
   }
+  if (!status.ok()) write_failures_ += staged.size();
   for (const Pending& pending : staged) pending.durable(status);
   staged.clear();
   return status;
@@ -175,11 +281,34 @@ absl::StatusOr<v1::AuditRecords> Journal::Read(uint64_t first_number, size_t rec
 
 uint64_t Journal::head() const { return folder_->head(); }
 uint64_t Journal::oldest() const { return folder_->oldest(); }
-JournalRoom Journal::room() const { return folder_->room(); }
+JournalRoom Journal::room() const {
+  JournalRoom room = folder_->room();
+  room.unrecorded = unrecorded_total_;
+  return room;
+}
 absl::StatusOr<JournalReport> Journal::Verify() const { return folder_->Verify(); }
 
 absl::StatusOr<uint64_t> Journal::TrimOlderThan(WallTime before) {
   return folder_->TrimOlderThan(before);
+}
+
+void Journal::SetCollectors(const std::vector<Collector>& collectors) {
+  folder_->SetCollectors(collectors);
+}
+
+void Journal::Collected(const std::string& name, uint64_t number) {
+  folder_->Collected(name, number);
+}
+
+void Journal::RetainNow() { folder_->Retain(); }
+
+CollectedView Journal::collected() const { return folder_->collected(); }
+
+int64_t Journal::OldestUncollectedMs() const {
+  const uint64_t number = std::max(folder_->collected().by_all + 1, oldest());
+  if (number > head()) return 0;
+  const absl::StatusOr<v1::AuditRecords> first = Read(number, 1, kJournalRecordBytesMax);
+  return first.ok() && first->records_size() == 1 ? first->records(0).wall_ms() : 0;
 }
 
 absl::Status Journal::failure() const {

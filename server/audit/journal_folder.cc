@@ -16,8 +16,6 @@
 namespace holdfast::audit {
 namespace {
 
-// A full disk is asked again that often, not at every record.
-constexpr std::chrono::seconds kSpareRetryEvery{1};
 constexpr size_t kNodeIdBytesMax = 63;
 
 absl::Status CheckOptions(const JournalOptions& options) {
@@ -99,7 +97,10 @@ absl::Status JournalFolder::Start() {
     KeepSpare();
     return absl::OkStatus();
   }
-  HOLDFAST_RETURN_IF_ERROR(TryMakeSpare());
+  {
+    MutexLock lock(spare_mu_);
+    HOLDFAST_RETURN_IF_ERROR(TryMakeSpare());
+  }
   HOLDFAST_RETURN_IF_ERROR(Activate());
   KeepSpare();
   return absl::OkStatus();
@@ -172,43 +173,12 @@ absl::Status JournalFolder::Roll() {
   KeepSpare();
   {
     MutexLock lock(mu_);
-    if (!spare_) return cannot_grow_;
-  }
-  return Activate();
-}
-
-bool JournalFolder::has_spare() const {
-  MutexLock lock(mu_);
-  return spare_;
-}
-
-void JournalFolder::KeepSpare() {
-  MutexLock spare_lock(spare_mu_);
-  if (has_spare()) return;
-  if (spare_tried_.has_value() && clock_.Mono() - *spare_tried_ < kSpareRetryEvery) return;
-  const absl::Status made = TryMakeSpare();
-  spare_tried_ = made.ok() ? std::nullopt : std::optional(clock_.Mono());
-  MutexLock lock(mu_);
-  cannot_grow_ = made.ok() ? made : absl::ResourceExhaustedError(std::string(made.message()));
-}
-
-absl::Status JournalFolder::TryMakeSpare() {
-  {
-    MutexLock lock(mu_);
-    if (spare_) return absl::OkStatus();
-    uint64_t bytes = options_.segment_bytes;
-    for (const Segment& segment : segments_) bytes += segment.header.segment_bytes;
-    if (bytes > options_.bytes_max) {
-      return absl::ResourceExhaustedError(
-          fmt::format("{}: the journal has reached its {} bytes; raise limits.journal_megabytes or "
-                      "shorten its retention",
-                      options_.path, options_.bytes_max));
+    if (!spare_) {
+      full_ = true;
+      return cannot_grow_.ok() ? absl::ResourceExhaustedError("no segment is ready") : cannot_grow_;
     }
   }
-  HOLDFAST_RETURN_IF_ERROR(MakeSpareFile(options_.path, options_.segment_bytes));
-  MutexLock lock(mu_);
-  spare_ = true;
-  return absl::OkStatus();
+  return Activate();
 }
 
 absl::Status JournalFolder::Activate() {
@@ -250,46 +220,9 @@ uint64_t JournalFolder::oldest() const {
   return segments_.front().header.first;
 }
 
-JournalRoom JournalFolder::room() const {
-  MutexLock lock(mu_);
-  JournalRoom room{.bytes_used = last_used_,
-                   .bytes_max = options_.bytes_max,
-                   .bytes_ready = segments_.back().header.segment_bytes - last_used_,
-                   .cannot_grow = cannot_grow_};
-  for (size_t i = 0; i + 1 < segments_.size(); ++i) {
-    room.bytes_used += segments_[i].header.segment_bytes;
-  }
-  if (spare_) room.bytes_ready += options_.segment_bytes;
-  return room;
-}
-
 absl::StatusOr<JournalReport> JournalFolder::Verify() const {
   MutexLock lock(trim_mu_);
   return VerifyJournal(options_.path, options_.node_id, mac_);
-}
-
-absl::StatusOr<uint64_t> JournalFolder::TrimOlderThan(WallTime before) {
-  MutexLock trim_lock(trim_mu_);
-  std::vector<Segment> removed;
-  {
-    MutexLock lock(mu_);
-    size_t count = 0;
-    // The next one was begun after all of this one's records were written.
-    while (count + 1 < segments_.size() &&
-           FromMillis(segments_[count + 1].header.started_ms) <= before) {
-      ++count;
-    }
-    const auto end = segments_.begin() + static_cast<ptrdiff_t>(count);
-    removed.assign(segments_.begin(), end);
-    segments_.erase(segments_.begin(), end);
-  }
-  if (removed.empty()) return 0;
-  // From the oldest on: whatever interrupts this leaves no gap.
-  for (const Segment& segment : removed) {
-    if (unlink(segment.path.c_str()) != 0) return ErrnoStatus("remove " + segment.path);
-  }
-  HOLDFAST_RETURN_IF_ERROR(FsyncFolder(options_.path));
-  return oldest() - removed.front().header.first;
 }
 
 }  // namespace holdfast::audit

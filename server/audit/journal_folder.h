@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "holdfast/v1/audit.pb.h"
+#include "server/audit/collectors.h"
 #include "server/audit/journal.h"
 #include "server/audit/segment.h"
 #include "server/audit/segment_file.h"
@@ -44,11 +45,18 @@ class JournalFolder {
 
   absl::StatusOr<v1::AuditRecords> Read(uint64_t first_number, size_t records_max,
                                         size_t bytes_max) const;
+  const crypto::Mac& mac() const { return mac_; }
   uint64_t head() const;
   uint64_t oldest() const;
   JournalRoom room() const;
   absl::StatusOr<JournalReport> Verify() const;
+
+  // What is older than keep_days and collected by everybody goes.
+  void Retain();
   absl::StatusOr<uint64_t> TrimOlderThan(WallTime before);
+  void SetCollectors(const std::vector<Collector>& collectors);
+  void Collected(const std::string& name, uint64_t number);
+  CollectedView collected() const;
 
  private:
   // Where a reader left off, so that the next one need not walk the segment from its start.
@@ -70,7 +78,11 @@ class JournalFolder {
   absl::Status Start();
   absl::Status Continue(SegmentList list);
   absl::Status CutTail(int fd, const Segment& segment, uint64_t from) const;
-  absl::Status TryMakeSpare();
+  absl::Status TryMakeSpare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(spare_mu_);
+  bool RecycleOldest();
+  void TellGone(uint64_t first, uint64_t last);
+  absl::StatusOr<uint64_t> Trim(WallTime before, uint64_t last_number);
+  uint64_t UncollectedBytes(uint64_t collected) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Activate();
   // Up to record `last`, which is in the segment.
   absl::Status ReadFrom(const Segment& segment, int fd, uint64_t last, ReadJob& job) const;
@@ -97,7 +109,10 @@ class JournalFolder {
   uint64_t head_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t last_used_ ABSL_GUARDED_BY(mu_) = 0;  // bytes of the last segment
   bool spare_ ABSL_GUARDED_BY(mu_) = false;
+  bool full_ ABSL_GUARDED_BY(mu_) = false;  // a record has found no room since the last spare
   absl::Status cannot_grow_ ABSL_GUARDED_BY(mu_);
+  Collectors collectors_ ABSL_GUARDED_BY(mu_);
+  uint64_t trimmed_uncollected_ ABSL_GUARDED_BY(mu_) = 0;
   mutable Place place_ ABSL_GUARDED_BY(mu_);
   // Keeps segments from being removed while all are read.
   mutable Mutex trim_mu_ ABSL_ACQUIRED_BEFORE(mu_);

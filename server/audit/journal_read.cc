@@ -44,7 +44,10 @@ absl::StatusOr<v1::AuditRecords> JournalFolder::Read(uint64_t first_number, size
     // Retention was faster.
     if (absl::IsNotFound(fd.status())) return NoLongerKept(job.next, this->oldest());
     HOLDFAST_RETURN_IF_ERROR(fd.status());
-    HOLDFAST_RETURN_IF_ERROR(ReadFrom(segments[i], fd->get(), last, job));
+    const absl::Status read = ReadFrom(segments[i], fd->get(), last, job);
+    // The blocks of a segment that goes are written over by the next one.
+    if (!read.ok() && this->oldest() > job.next) return NoLongerKept(job.next, this->oldest());
+    HOLDFAST_RETURN_IF_ERROR(read);
   }
   return std::move(job.out);
 }

@@ -111,6 +111,8 @@ std::string SegmentPath(const std::string& folder, uint64_t first) {
 
 std::string SparePath(const std::string& folder) { return folder + "/spare"; }
 
+std::string SpareInTheMakingPath(const std::string& folder) { return SparePath(folder) + ".new"; }
+
 absl::Status WriteAt(int fd, std::string_view bytes, uint64_t offset, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t n = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -149,11 +151,16 @@ absl::StatusOr<UniqueFd> OpenFile(const std::string& path, int flags) {
 
 absl::Status MakeSpareFile(const std::string& folder, uint64_t bytes) {
   const std::string path = SparePath(folder);
-  const std::string making = path + ".new";
-  HOLDFAST_ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(making, O_RDWR | O_CREAT | O_TRUNC));
+  const std::string making = SpareInTheMakingPath(folder);
+  // What is there keeps its blocks: on a full disk they could not be had again.
+  HOLDFAST_ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(making, O_RDWR | O_CREAT));
+  HOLDFAST_ASSIGN_OR_RETURN(const uint64_t old_bytes, SizeOf(fd.get(), making));
+  if (old_bytes > bytes && ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) {
+    return ErrnoStatus("cut " + making);
+  }
   const absl::Status filled = FillWithZeroes(fd.get(), bytes, making);
   if (!filled.ok()) {
-    unlink(making.c_str());
+    if (old_bytes < bytes) unlink(making.c_str());
     return filled;
   }
   if (rename(making.c_str(), path.c_str()) != 0) return ErrnoStatus("rename " + making);

@@ -18,6 +18,7 @@ namespace holdfast::audit {
 
 std::string SegmentPath(const std::string& folder, uint64_t first);
 std::string SparePath(const std::string& folder);
+std::string SpareInTheMakingPath(const std::string& folder);
 
 absl::Status WriteAt(int fd, std::string_view bytes, uint64_t offset, const std::string& path);
 // Fewer bytes than asked for only at the end of the file.

@@ -155,6 +155,8 @@ class Member {
   uint64_t head() { return disk_.ledger().progress().head_seq; }
   uint64_t shown() { return disk_.ledger().progress().committed_seq; }
   Node& node() { return *node_; }
+  audit::Journal& journal() { return *journal_; }
+  storage::AuditStore& audit() { return *audit_; }
   TestNode& disk() { return disk_; }
   const PeerTls& tls() const { return tls_; }
   const std::string& name() const { return name_; }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@ extern "C" int fdatasync(int fd) {
 }
 
 extern "C" int posix_fallocate(int fd, off_t offset, off_t bytes) {
-  if (holdfast::audit::Disk().full) return ENOSPC;
+  struct stat info {};
+  const bool has_blocks = fstat(fd, &info) == 0 && info.st_blocks * 512 >= offset + bytes;
+  if (holdfast::audit::Disk().full && !has_blocks) return ENOSPC;
   return syscall(SYS_fallocate, fd, 0, offset, bytes) == 0 ? 0 : errno;
 }

@@ -156,7 +156,8 @@ TEST_F(JournalTest, RefusesBeyondBytesMaxUntilRetentionMakesRoom) {
   }
   EXPECT_EQ(vault::RefusalOf(status), vault::Refusal::kAuditUnavailable) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("limits.journal_megabytes"));
-  EXPECT_GT(journal->room().used_share(), 0.95);
+  EXPECT_GT(journal->room().uncollected_share(), 0.95);
+  EXPECT_TRUE(journal->room().full);
   const uint64_t head = journal->head();
   clock_.Advance(std::chrono::seconds(2));
   const auto trimmed = journal->TrimOlderThan(clock_.Wall());
