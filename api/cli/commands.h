@@ -23,6 +23,7 @@ void AddShare(CLI::App& app, Context& context);
 void AddRetrieve(CLI::App& app, Context& context);
 void AddSshd(CLI::App& app, Context& context);
 void AddAudit(CLI::App& app, Context& context);
+void AddAuditVerify(CLI::App& audit, Context& context);  // below `audit`
 void AddSettings(CLI::App& app, Context& context);
 // What is planned and not there: named, so that nobody looks for the right spelling.
 void AddUnavailable(CLI::App& app, Context& context);

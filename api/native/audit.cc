@@ -25,4 +25,10 @@ AnswerOr ListAudit(const Visit& visit) {
   return ListAnswer("records", std::move(list), records.size());
 }
 
+AnswerOr ListAuditGaps(const Visit& visit) {
+  HOLDFAST_RETURN_IF_ERROR(NoParameters(*visit.request));
+  HOLDFAST_ASSIGN_OR_RETURN(const desk::AuditGaps gaps, visit.desk().FindAuditGaps(*visit.caller));
+  return Answer{.body = RenderAuditGaps(gaps)};
+}
+
 }  // namespace holdfast::native

@@ -79,6 +79,7 @@ const RouteRow kRoutes[] = {
     {kGet, "/v1/settings", kRetrieve, "settings.get", GetSettings},
     {kPut, "/v1/settings", kPrimary, "settings.set", SetSettings},
     {kGet, "/v1/audit", kRetrieve, "audit.list", ListAudit},
+    {kGet, "/v1/audit/gaps", kRetrieve, "audit.gaps", ListAuditGaps},
     {kGet, "/v1/status", kNode, "status", GetStatus},
 };
 

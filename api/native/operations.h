@@ -121,6 +121,7 @@ IntentOr SetSettings(const Visit& visit);
 AnswerOr GetStatus(const Visit& visit);
 // audit.cc
 AnswerOr ListAudit(const Visit& visit);
+AnswerOr ListAuditGaps(const Visit& visit);
 
 }  // namespace holdfast::native
 

@@ -159,6 +159,47 @@ json::object RenderAudit(const v1::AuditRecord& record) {
   };
 }
 
+namespace {
+
+json::object RenderJournal(const desk::JournalCoverage& journal) {
+  json::array gaps;
+  for (const storage::AuditCoverage::Gap& gap : journal.gaps) {
+    gaps.push_back(json::object{{"first", gap.first}, {"last", gap.last}, {"why", "retention"}});
+  }
+  return {
+      {"node_id", journal.node_id},
+      {"begins", journal.begins},
+      {"contiguous", journal.contiguous},
+      {"highest", journal.highest},
+      {"head", journal.head},
+      {"head_is_current", journal.head_is_current},
+      {"complete_until", TimeOrNull(journal.highest_ms)},
+      {"gaps", std::move(gaps)},
+  };
+}
+
+}  // namespace
+
+json::object RenderAuditGaps(const desk::AuditGaps& gaps) {
+  json::array journals;
+  for (const desk::JournalCoverage& journal : gaps.journals) {
+    journals.push_back(RenderJournal(journal));
+  }
+  json::array collected_by;
+  for (const auto& [name, number] : gaps.collected_by) {
+    collected_by.push_back(json::object{{"by", name}, {"up_to", number}});
+  }
+  return {
+      {"node_id", gaps.node_id},
+      {"whole", gaps.whole()},
+      {"journals", std::move(journals)},
+      {"collected_by", std::move(collected_by)},
+      {"oldest_uncollected_at", TimeOrNull(gaps.oldest_uncollected_ms)},
+      {"trimmed_uncollected", gaps.trimmed_uncollected},
+      {"unrecorded", gaps.unrecorded},
+  };
+}
+
 json::object RenderSecret(uint64_t resource_id, uint64_t account_id, const SecretBytes& secret) {
   json::object object = http::WipedJsonObject();
   object["resource_id"] = resource_id;

@@ -121,7 +121,14 @@ void RunCommandLine(desk::Desk& desk, desk::CallerPtr caller, const SecretBytes&
   if (!command.ok()) return done(InvalidCommand(std::string(command.status().message())));
   const CommandRow& row = kCommands[command->index()];
   const absl::Status admitted = desk.Admit(row.op_class);
-  if (!admitted.ok()) return done(Refused(desk, admitted));
+  if (!admitted.ok()) {
+    desk.RecordRefused({.operation = std::string(row.word),
+                        .source = caller->source,
+                        .via = caller->via,
+                        .caller = caller},
+                       admitted);
+    return done(Refused(desk, admitted));
+  }
   row.run(desk, std::move(caller), *std::move(command), std::move(done));
 }
 

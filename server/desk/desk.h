@@ -18,6 +18,7 @@
 #include "server/base/operation_class.h"
 #include "server/base/position.h"
 #include "server/base/secret_bytes.h"
+#include "server/desk/audit_gaps.h"
 #include "server/desk/caller.h"
 #include "server/vault/plan.h"
 #include "server/vault/state_reader.h"
@@ -66,6 +67,15 @@ struct Written {
   Position position;       // where it stands
 };
 
+// A request that the gate refused before it was done.
+struct RefusedRequest {
+  std::string operation;
+  std::string source;
+  std::string via;
+  CallerPtr caller;                    // null: it has not logged in
+  const SecretBytes* token = nullptr;  // whom it would log in, as far as it is known here
+};
+
 struct AuditQuery {
   std::string node_id;  // empty: all
   uint64_t after = 0;   // numbers above; of one node
@@ -101,6 +111,8 @@ class Desk {
   virtual NodeFacts Facts() const = 0;
   // NOT_PRIMARY or NOT_SERVING when the class is refused here and now.
   virtual absl::Status Admit(OperationClass op_class) const = 0;
+  // Counted into the audit record of such refusals; waits for nothing.
+  virtual void RecordRefused(const RefusedRequest& request, const absl::Status& refusal) = 0;
   // Calls `done` when the demand is met, or with TOO_STALE, POSITION_NOT_REACHED, POSITION_LOST.
   virtual void Await(const ReadDemand& demand, std::function<void(absl::Status)> done) = 0;
   // What all members are, as far as this node knows: one a member, dead ones with state "down".
@@ -118,6 +130,8 @@ class Desk {
   // Newest first; refused to those who may not read the audit.
   virtual absl::StatusOr<std::vector<v1::AuditRecord>> ListAudit(const Caller& caller,
                                                                  const AuditQuery& query) = 0;
+  // What this node lacks of all journals; refused to the same.
+  virtual absl::StatusOr<AuditGaps> FindAuditGaps(const Caller& caller) = 0;
 
   // ---- Writing.
   virtual absl::StatusOr<v1::SealedSecret> Seal(uint64_t organization_id, v1::Table table,

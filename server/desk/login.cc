@@ -80,6 +80,26 @@ absl::Status VaultDesk::RefuseLogin(const Caller& who, const absl::Status& statu
                        fmt::format("too many failed logins: wait {} ms", wait->count()));
 }
 
+void VaultDesk::RecordRefused(const RefusedRequest& request, const absl::Status& refusal) {
+  Caller who{.source = request.source, .via = request.via};
+  if (request.caller != nullptr) {
+    who = *request.caller;
+  } else if (request.token != nullptr && !request.token->empty()) {
+    // No attempt to log in: a token that is not known here names nobody, and is not counted.
+    const std::string hash = HashOf(*request.token);
+    parts_.ledger.Read([&](const vault::StateReader& state, const Position&) {
+      const auto login = vault::LogInByToken(state, hash, request.source, NowMs());
+      if (!login.ok()) return;
+      who = CallerOf(*login->user, request.source, request.via);
+      who.credential = fmt::format("token:{}", login->token->id());
+    });
+  }
+  v1::AuditRecord line = AuditLine(request.operation, ActorOf(who), who.credential,
+                                   ServedAt(parts_.ledger.progress().shown));
+  SetResult(line, refusal);
+  refusals_.Record(line, [] {});
+}
+
 absl::StatusOr<const v1::UserRow*> VaultDesk::ValidUser(const vault::StateReader& state,
                                                         const Caller& caller) const {
   absl::StatusOr<const v1::UserRow*> user =

@@ -61,6 +61,7 @@ class VaultDesk final : public Desk {
 
   NodeFacts Facts() const override;
   absl::Status Admit(OperationClass op_class) const override;
+  void RecordRefused(const RefusedRequest& request, const absl::Status& refusal) override;
   void Await(const ReadDemand& demand, std::function<void(absl::Status)> done) override;
   std::vector<v1::NodeReport> Reports() const override;
 
@@ -70,6 +71,7 @@ class VaultDesk final : public Desk {
                 std::function<void(absl::StatusOr<Retrieved>)> done) override;
   absl::StatusOr<std::vector<v1::AuditRecord>> ListAudit(const Caller& caller,
                                                          const AuditQuery& query) override;
+  absl::StatusOr<AuditGaps> FindAuditGaps(const Caller& caller) override;
 
   absl::StatusOr<v1::SealedSecret> Seal(uint64_t organization_id, v1::Table table,
                                         const SecretBytes& secret) override;

@@ -331,6 +331,30 @@ absl::StatusOr<std::vector<v1::AuditRecord>> StateDesk::ListAudit(const desk::Ca
   return found;
 }
 
+void StateDesk::RecordRefused(const desk::RefusedRequest& request, const absl::Status& refusal) {
+  desk::Caller who{.source = request.source, .via = request.via};
+  if (request.caller != nullptr) who = *request.caller;
+  MutexLock lock(mu_);
+  Record(who, request.operation, refusal, {});
+}
+
+absl::StatusOr<desk::AuditGaps> StateDesk::FindAuditGaps(const desk::Caller& caller) {
+  MutexLock lock(mu_);
+  HOLDFAST_ASSIGN_OR_RETURN(const v1::UserRow* user, FindCaller(caller));
+  HOLDFAST_RETURN_IF_ERROR(vault::MayReadAudit(*user));
+  return desk::AuditGaps{.node_id = facts_.node_id,
+                         .journals = {{.node_id = facts_.node_id,
+                                       .begins = 3,
+                                       .contiguous = 5,
+                                       .highest = 9,
+                                       .head = 12,
+                                       .head_is_current = true,
+                                       .highest_ms = kStartMs,
+                                       .gaps = {{.first = 6, .last = 7}}}},
+                         .collected_by = {{"node2", 4}},
+                         .oldest_uncollected_ms = kStartMs};
+}
+
 void StateDesk::Record(const desk::Caller& caller, std::string_view operation,
                        const absl::Status& status, v1::AuditRecord record) {
   record.set_node_id(facts_.node_id);

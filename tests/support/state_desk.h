@@ -54,12 +54,14 @@ class StateDesk : public desk::Desk {
   absl::Status StillValid(const desk::Caller& caller) override;
   desk::NodeFacts Facts() const override;
   absl::Status Admit(OperationClass op_class) const override;
+  void RecordRefused(const desk::RefusedRequest& request, const absl::Status& refusal) override;
   void Await(const desk::ReadDemand& demand, std::function<void(absl::Status)> done) override;
   std::vector<v1::NodeReport> Reports() const override;
   absl::Status Read(const desk::Caller& caller, ReadFn read) override;
   void ReadState(absl::FunctionRef<void(const vault::StateReader&)> read) const override;
   void Retrieve(desk::CallerPtr caller, desk::RetrieveAsk ask,
                 std::function<void(absl::StatusOr<desk::Retrieved>)> done) override;
+  absl::StatusOr<desk::AuditGaps> FindAuditGaps(const desk::Caller& caller) override;
   absl::StatusOr<std::vector<v1::AuditRecord>> ListAudit(const desk::Caller& caller,
                                                          const desk::AuditQuery& query) override;
   absl::StatusOr<v1::SealedSecret> Seal(uint64_t organization_id, v1::Table table,

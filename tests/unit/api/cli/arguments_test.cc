@@ -53,6 +53,8 @@ TEST(ArgumentsTest, EveryCommandExplainsItself) {
                             "sshd show",
                             "sshd set",
                             "audit list",
+                            "audit verify",
+                            "audit gaps",
                             "settings show",
                             "settings set"}) {
     const std::string text = words;

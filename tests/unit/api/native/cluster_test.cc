@@ -122,6 +122,21 @@ TEST_F(NativeClusterTest, TheAuditIsNewestFirst) {
   ExpectRefused(Get("/v1/audit"), 403, "NOT_PERMITTED");
 }
 
+TEST_F(NativeClusterTest, TheGapReportIsForThoseWhoMayReadTheAudit) {
+  const http::Response response = Get("/v1/audit/gaps");
+  EXPECT_EQ(At(response, "/whole"), "false");
+  EXPECT_EQ(At(response, "/journals/0/begins"), "3");
+  EXPECT_EQ(At(response, "/journals/0/contiguous"), "5");
+  EXPECT_EQ(At(response, "/journals/0/head"), "12");
+  EXPECT_EQ(At(response, "/journals/0/gaps/0/first"), "6");
+  EXPECT_EQ(At(response, "/journals/0/gaps/0/why"), "retention");
+  EXPECT_EQ(At(response, "/collected_by/0/by"), "node2");
+  EXPECT_EQ(At(response, "/collected_by/0/up_to"), "4");
+  ExpectRefused(Get("/v1/audit/gaps?node=a"), 400, "INVALID_INPUT");
+  LogInAsAnn();
+  ExpectRefused(Get("/v1/audit/gaps"), 403, "NOT_PERMITTED");
+}
+
 TEST_F(NativeClusterTest, StatusIsForEverybodyWithAToken) {
   AddMember("a");
   AddMember("b");

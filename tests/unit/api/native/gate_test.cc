@@ -39,7 +39,7 @@ TEST_F(NativeTest, HasTheRoutesAndClassesOfThePage) {
         << route->pattern;
   }
   EXPECT_EQ(primary, 19);
-  EXPECT_EQ(retrieve, 17);
+  EXPECT_EQ(retrieve, 18);
   EXPECT_EQ(node, 1);
   EXPECT_EQ(names.size(), router_.Routes().size()) << "two routes have one name";
 }

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <future>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -49,6 +50,39 @@ class VaultDeskTest : public VaultDeskFixture {
 };
 
 // ---- Login
+
+TEST_F(VaultDeskTest, WhatTheGateRefusesLeavesRecordsAndFewOfThem) {
+  SetView(false);
+  const SecretBytes token = SecretBytes::CopyOf(kAnnToken);
+  const SecretBytes unknown = SecretBytes::CopyOf("nobody's");
+  const size_t before = Journaled().size();
+  const absl::Status refusal = desk_->Admit(OperationClass::kPrimaryOnly);
+  ASSERT_EQ(Name(refusal), "NOT_PRIMARY");
+  for (int i = 0; i < 40; ++i) {
+    desk_->RecordRefused(
+        {.operation = "secrets.set", .source = kSource, .via = "REST", .token = &token}, refusal);
+  }
+  desk_->RecordRefused(
+      {.operation = "users.add", .source = kSource, .via = "REST", .token = &unknown}, refusal);
+  desk_->RecordRefused(
+      {.operation = "CREATE", .source = kSource, .via = "SSH", .caller = LogIn(kAnnToken)},
+      refusal);
+  desk_.reset();  // What was only counted comes now.
+  ASSERT_TRUE(journal_->AppendAndWait({}).ok());  // behind all of them
+  std::map<std::string, uint64_t> attempts;
+  std::map<std::string, std::string> users;
+  const std::vector<v1::AuditRecord> records = Journaled();
+  for (size_t i = before; i + 1 < records.size(); ++i) {
+    EXPECT_EQ(records[i].refusal(), "NOT_PRIMARY");
+    attempts[records[i].operation()] += std::max<uint64_t>(records[i].repeated(), 1);
+    users[records[i].operation()] = records[i].user_name();
+  }
+  EXPECT_EQ(attempts["secrets.set"], 40u);
+  EXPECT_LE(records.size() - before, 8u);
+  EXPECT_EQ(users["secrets.set"], "ann");
+  EXPECT_EQ(users["users.add"], "");
+  EXPECT_EQ(users["CREATE"], "ann");
+}
 
 TEST_F(VaultDeskTest, AWrongTokenIsRefusedAndRecorded) {
   EXPECT_EQ(LogInRefusal("wrong"), "AUTH_FAILED");
