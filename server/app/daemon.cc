@@ -10,6 +10,8 @@
 #include "server/observe/log.h"
 #include "server/setup/node_folder.h"
 #include "server/setup/open_stores.h"
+#include "server/sinks/file_outlet.h"
+#include "server/sinks/syslog_outlet.h"
 
 namespace holdfast::app {
 namespace {
@@ -17,6 +19,27 @@ namespace {
 constexpr std::chrono::milliseconds kDrain{5000};
 constexpr std::chrono::milliseconds kWatchEvery{500};
 constexpr uint64_t kMegabyte = 1 << 20;
+constexpr double kSpoolDegraded = 0.8;
+
+// OK while a retrieval would find room for its record, or need none.
+absl::Status JournalTakes(const audit::Journal& journal, bool refuses_when_full) {
+  HOLDFAST_RETURN_IF_ERROR(journal.failure());
+  const audit::JournalRoom room = journal.room();
+  return room.full && refuses_when_full ? room.cannot_grow : absl::OkStatus();
+}
+
+// What wants an administrator before the journal is full; empty: nothing.
+std::string WhyShortOfRoom(const audit::JournalRoom& room) {
+  if (room.unrecorded > 0) {
+    return fmt::format("full: {} requests were served and only counted", room.unrecorded);
+  }
+  if (!room.cannot_grow.ok()) {
+    return fmt::format("{} bytes are left: {}", room.bytes_ready, ToText(room.cannot_grow));
+  }
+  if (room.uncollected_share() < kSpoolDegraded) return "";
+  return fmt::format("{:.0f} % of it has not been collected by all members",
+                     room.uncollected_share() * 100);
+}
 
 }  // namespace
 
@@ -27,6 +50,7 @@ absl::Status Daemon::Start() {
   keys_ = std::make_unique<crypto::KeyRing>(identity_.root_key.Clone(), identity_.cluster_id);
   HOLDFAST_RETURN_IF_ERROR(OpenStores());
   HOLDFAST_RETURN_IF_ERROR(OpenLedger());
+  HOLDFAST_RETURN_IF_ERROR(StartSinks());
   HOLDFAST_RETURN_IF_ERROR(StartNode());
   HOLDFAST_RETURN_IF_ERROR(StartFronts());
   subscription_ = ledger_->Subscribe([this] {
@@ -51,7 +75,10 @@ absl::Status Daemon::OpenStores() {
       audit::Journal::Open(
           {.path = setup::PathIn(data, setup::kJournalFile),
            .node_id = identity_.node_id,
-           .bytes_max = static_cast<uint64_t>(config_.limits.journal_megabytes) * kMegabyte},
+           .bytes_max = static_cast<uint64_t>(config_.limits.journal_megabytes) * kMegabyte,
+           .keep_days = config_.limits.journal_days,
+           .when_full = config_.audit.when_full == "refuse" ? audit::WhenFull::kRefuse
+                                                            : audit::WhenFull::kServeAndMark},
           keys_->JournalMac(identity_.node_id), clock_));
   return CheckJournalWhole();
 }
@@ -123,10 +150,15 @@ absl::Status Daemon::StartFronts() {
                           .address = config_.health.listen.host,
                           .port = static_cast<uint16_t>(config_.health.listen.port),
                           .threads = 1},
-      http::MakeHealthRouter(
-          {.view = [this] { return Health(); },
-           .metrics =
-               [this] { return metrics_.Render(*node_, *ledger_, *journal_, Health().ready); }}),
+      http::MakeHealthRouter({.view = [this] { return Health(); },
+                              .metrics =
+                                  [this] {
+                                    for (const auto& sink : sinks_) {
+                                      metrics_.SetSink(sink->View(), journal_->head());
+                                    }
+                                    return metrics_.Render(*node_, *ledger_, *journal_,
+                                                           Health().ready);
+                                  }}),
       clock_);
   HOLDFAST_RETURN_IF_ERROR(health_->Start());
   HOLDFAST_ASSIGN_OR_RETURN(ssh_, SshFront::Start({.config = config_,
@@ -163,7 +195,53 @@ void Daemon::Watch() {
       moved_ = false;
     }
     KeepFronts();
+    KeepJournal();
   }
+}
+
+absl::Status Daemon::StartSinks() {
+  std::vector<std::pair<std::string, std::unique_ptr<sinks::Outlet>>> outlets;
+  if (!config_.audit.file.empty()) {
+    outlets.emplace_back("file", std::make_unique<sinks::FileOutlet>(config_.audit.file));
+  }
+  if (config_.audit.syslog) {
+    outlets.emplace_back("syslog",
+                         std::make_unique<sinks::SyslogOutlet>(config_.audit.syslog_socket));
+  }
+  for (auto& [name, outlet] : outlets) {
+    HOLDFAST_ASSIGN_OR_RETURN(sinks_.emplace_back(),
+                              sinks::JournalSink::Start({.journal = *journal_,
+                                                         .store = *store_,
+                                                         .clock = clock_,
+                                                         .node_id = identity_.node_id,
+                                                         .name = name},
+                                                        std::move(outlet)));
+  }
+  return absl::OkStatus();
+}
+
+void Daemon::ReopenFiles() {
+  for (const auto& sink : sinks_) sink->Reopen();
+}
+
+// Retention waits for who collects: the other members, and this node's own store.
+void Daemon::KeepJournal() {
+  std::vector<audit::Collector> collectors;
+  ledger_->Read([&](const vault::StateReader& state, const Position&) {
+    for (const v1::MemberRow* member : state.Members()) {
+      if (member->node_id() == identity_.node_id) continue;
+      collectors.push_back({.name = member->node_id(), .keeps = true});
+    }
+  });
+  collectors.push_back({.name = identity_.node_id, .keeps = collectors.empty()});
+  for (const auto& sink : sinks_) {
+    const sinks::SinkView view = sink->View();
+    collectors.push_back({.name = "sink:" + view.name});
+    journal_->Collected("sink:" + view.name, view.position);
+  }
+  const absl::StatusOr<uint64_t> own = audit_store_->Highest(identity_.node_id);
+  if (own.ok()) journal_->Collected(identity_.node_id, *own);
+  journal_->SetCollectors(collectors);
 }
 
 void Daemon::KeepFronts() {
@@ -195,11 +273,13 @@ http::HealthView Daemon::Health() const {
   if (me.has_lag_records()) health.lag_records = me.lag_records();
   if (me.has_lag_seconds()) health.lag_seconds = me.lag_seconds();
   const absl::Status log = ledger_->progress().failure;
-  const absl::Status journal = journal_->failure();
+  const absl::Status journal = JournalTakes(*journal_, config_.audit.when_full == "refuse");
+  const std::string short_of_room = WhyShortOfRoom(journal_->room());
   const bool enough = ledger_->ConnectedEnough();
   health.checks = {
       {.name = "log", .ok = log.ok(), .detail = log.ok() ? "" : ToText(log)},
       {.name = "journal", .ok = journal.ok(), .detail = journal.ok() ? "" : ToText(journal)},
+      {.name = "journal_room", .ok = short_of_room.empty(), .detail = short_of_room},
       {.name = "secondaries", .ok = enough, .detail = enough ? "" : "fewer than writes wait for"},
       {.name = "link",
        .ok = view.primary_up,
@@ -212,7 +292,8 @@ http::HealthView Daemon::Health() const {
     health.ready = false;
     health.why_not = "the audit journal cannot take records";
   }
-  health.degraded = !log.ok() || !journal.ok() || !enough || !view.primary_up;
+  health.degraded =
+      !log.ok() || !journal.ok() || !short_of_room.empty() || !enough || !view.primary_up;
   return health;
 }
 
@@ -235,6 +316,7 @@ void Daemon::Stop() {
   join_.reset();
   desk_.reset();
   node_.reset();
+  sinks_.clear();
   ledger_.reset();
   journal_.reset();
 }

@@ -17,6 +17,7 @@
 #include "server/setup/answer_join.h"
 #include "server/setup/config.h"
 #include "server/setup/identity.h"
+#include "server/sinks/journal_sink.h"
 #include "server/storage/audit_store.h"
 #include "server/storage/store.h"
 
@@ -36,6 +37,8 @@ class Daemon {
   absl::Status Start();
   // Health says not ready; the ports close; what is under way may end; the log is closed cleanly.
   void Stop();
+  // Log and audit files are opened again: they were moved away.
+  void ReopenFiles();
 
  private:
   absl::Status OpenStores();
@@ -46,6 +49,8 @@ class Daemon {
   absl::Status OpenRest();
   void Watch();
   void KeepFronts();
+  void KeepJournal();
+  absl::Status StartSinks();
   http::HealthView Health() const;
 
   const setup::Config config_;
@@ -56,6 +61,7 @@ class Daemon {
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<storage::AuditStore> audit_store_;
   std::unique_ptr<audit::Journal> journal_;
+  std::vector<std::unique_ptr<sinks::JournalSink>> sinks_;
   std::unique_ptr<replication::Ledger> ledger_;
   replication::Gate gate_;
   std::unique_ptr<replication::Node> node_;

@@ -29,6 +29,7 @@ sigset_t BlockSignals() {
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
   sigprocmask(SIG_BLOCK, &set, nullptr);  // before the first thread: all of them inherit it
   return set;
 }
@@ -41,7 +42,7 @@ int Serve(setup::Config config) {
     return Fail(started, kExitFailed);
   }
   int caught = 0;
-  sigwait(&signals, &caught);
+  while (sigwait(&signals, &caught) == 0 && caught == SIGHUP) daemon.ReopenFiles();
   LogInfo("ends on signal {}", caught);
   daemon.Stop();
   LogInfo("has ended");
@@ -58,7 +59,8 @@ int Main(int argc, char** argv) {
   cli.add_flag("--check-config", check, "Read the configuration, say whether it is right, and end");
   cli.set_version_flag("--version", std::string("holdfastd ") + kVersion);
   cli.footer(
-      "Signals: SIGTERM and SIGINT end it once what is under way has ended.\n"
+      "Signals: SIGTERM and SIGINT end it once what is under way has ended; SIGHUP opens the file\n"
+      "of the audit sink again.\n"
       "Exit codes: 0 ended by a signal; 1 did not start; 78 the configuration is wrong.");
   try {
     cli.parse(argc, argv);

@@ -27,7 +27,6 @@ NodeMetrics::NodeMetrics(const std::string& version)
                                      "age of the newest state fully applied; NaN: unknown")),
       lag_records_(metrics_.AddGauge("holdfast_replication_lag_records",
                                      "records behind the primary's head; NaN: unknown")),
-      audit_bytes_(metrics_.AddGauge("holdfast_audit_spool_bytes", "bytes of the audit journal")),
       epoch_changes_(metrics_.AddGauge("holdfast_epoch_changes",
                                        "role changes of this process since its start")),
       log_bytes_(metrics_.AddGauge("holdfast_log_retained_bytes", "bytes of the change log kept")),
@@ -102,6 +101,11 @@ void NodeMetrics::CountSnapshots(const replication::Node& node) {
   }
 }
 
+void NodeMetrics::SetSink(const sinks::SinkView& sink, uint64_t head) {
+  MutexLock lock(mu_);
+  audit_.Set(sink, head);
+}
+
 std::string NodeMetrics::Render(const replication::Node& node, const replication::Ledger& ledger,
                                 const audit::Journal& journal, bool ready) {
   const v1::NodeReport me = node.Me();
@@ -118,7 +122,6 @@ std::string NodeMetrics::Render(const replication::Node& node, const replication
   lag_seconds_.Set(OrNan(me.has_lag_seconds() ? std::optional(me.lag_seconds()) : std::nullopt));
   lag_records_.Set(OrNan(me.has_lag_records() ? std::optional(static_cast<double>(me.lag_records()))
                                               : std::nullopt));
-  audit_bytes_.Set(static_cast<double>(journal.room().bytes_used));
   epoch_changes_.Set(static_cast<double>(node.epoch_changes()));
   const replication::LogSize log = ledger.log_size();
   log_bytes_.Set(static_cast<double>(log.bytes));
@@ -128,6 +131,7 @@ std::string NodeMetrics::Render(const replication::Node& node, const replication
     MutexLock lock(mu_);
     SetFollowers(node);
     CountSnapshots(node);
+    audit_.Set(journal);
   }
   return metrics_.Render();
 }

@@ -6,6 +6,7 @@
 
 #include "api/http/server.h"
 #include "replication/node/node.h"
+#include "server/app/audit_metrics.h"
 #include "server/audit/journal.h"
 #include "server/base/mutex.h"
 #include "server/observe/metrics.h"
@@ -21,6 +22,8 @@ class NodeMetrics {
   explicit NodeMetrics(const std::string& version);
 
   void Observe(const http::Exchange& exchange);
+  // Before Render, for each sink.
+  void SetSink(const sinks::SinkView& sink, uint64_t head);
   // The text for /metrics, with the gauges as they are now.
   std::string Render(const replication::Node& node, const replication::Ledger& ledger,
                      const audit::Journal& journal, bool ready);
@@ -35,9 +38,10 @@ class NodeMetrics {
 
   Metrics metrics_;
   Gauge is_primary_, is_secondary_, ready_, sealed_, epoch_, head_, durable_, applied_;
-  Gauge lag_seconds_, lag_records_, audit_bytes_;
+  Gauge lag_seconds_, lag_records_;
   Gauge epoch_changes_, log_bytes_, log_records_, diverged_;
   Mutex mu_;
+  AuditMetrics audit_ ABSL_GUARDED_BY(mu_){metrics_};
   // By "api method code": bounded by the table of routes and the codes they give.
   std::map<std::string, Requests> requests_ ABSL_GUARDED_BY(mu_);
   struct Follower {

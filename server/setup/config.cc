@@ -54,6 +54,12 @@ absl::Status SetNumber(const toml::node& value, int low, int high, int& out) {
   return absl::OkStatus();
 }
 
+absl::Status SetYesNo(const toml::node& value, bool& out) {
+  if (!value.is_boolean()) return Wrong("true or false", value);
+  out = *value.value<bool>();
+  return absl::OkStatus();
+}
+
 absl::Status SetChoice(const toml::node& value, const std::vector<std::string>& choices,
                        std::string& out) {
   const std::optional<std::string> text = value.value<std::string>();
@@ -130,6 +136,19 @@ void AddListener(std::vector<Key>& keys, std::string_view section,
                   }});
 }
 
+void AddAudit(std::vector<Key>& keys) {
+  keys.push_back({"audit", "when_full", [](const toml::node& v, Config& c) {
+                    return SetChoice(v, {"refuse", "serve-and-mark"}, c.audit.when_full);
+                  }});
+  keys.push_back(
+      {"audit", "file", [](const toml::node& v, Config& c) { return SetFolder(v, c.audit.file); }});
+  keys.push_back({"audit", "syslog",
+                  [](const toml::node& v, Config& c) { return SetYesNo(v, c.audit.syslog); }});
+  keys.push_back({"audit", "syslog_socket", [](const toml::node& v, Config& c) {
+                    return SetFolder(v, c.audit.syslog_socket);
+                  }});
+}
+
 std::vector<Key> MakeKeys() {
   std::vector<Key> keys = {
       {"node", "id", [](const toml::node& v, Config& c) { return SetNodeId(v, c.node.id); }},
@@ -160,6 +179,10 @@ std::vector<Key> MakeKeys() {
        [](const toml::node& v, Config& c) {
          return SetNumber(v, 8, 1 << 20, c.limits.journal_megabytes);
        }},
+      {"limits", "journal_days",
+       [](const toml::node& v, Config& c) {
+         return SetNumber(v, 0, 36500, c.limits.journal_days);
+       }},
       {"limits", "log_megabytes",
        [](const toml::node& v, Config& c) {
          return SetNumber(v, 8, 1 << 20, c.limits.log_megabytes);
@@ -169,6 +192,7 @@ std::vector<Key> MakeKeys() {
       {"log", "file", [](const toml::node& v, Config& c) { return SetFolder(v, c.log.file); }},
       {"log", "level", [](const toml::node& v, Config& c) { return SetLevel(v, c.log.level); }},
   };
+  AddAudit(keys);
   AddListener(keys, "rest", &Config::rest);
   AddListener(keys, "ssh", &Config::ssh);
   AddListener(keys, "peer", &Config::peer);

@@ -49,7 +49,14 @@ struct Config {
     int journal_megabytes = 1024;
     int log_megabytes = 512;  // retained change log, as are these hours
     int log_hours = 168;
+    int journal_days = 365;  // 0: the journal is bounded by its size alone
   } limits;
+  struct Audit {
+    std::string when_full = "refuse";  // or "serve-and-mark"
+    std::string file;                  // a copy of each record, a line of JSON; empty: none
+    bool syslog = false;               // the same to the system's log
+    std::string syslog_socket = "/dev/log";
+  } audit;
   struct Log {
     std::string file;  // empty: stderr
     LogLevel level = LogLevel::kInfo;

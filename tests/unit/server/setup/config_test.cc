@@ -96,5 +96,23 @@ TEST(ConfigTest, TheAdvertisedAddressTakesThePortOfTheListener) {
   EXPECT_EQ(AdvertisedAddress(listener), "vault-a:443");
 }
 
+TEST(ConfigTest, TheAuditHasItsKeys) {
+  const auto config = ParseConfig(
+      "[node]\nid = \"a\"\ndata = \"/d\"\n[limits]\njournal_days = 30\n"
+      "[audit]\nwhen_full = \"serve-and-mark\"\nfile = \"/var/log/audit.jsonl\"\nsyslog = true\n",
+      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->limits.journal_days, 30);
+  EXPECT_EQ(config->audit.when_full, "serve-and-mark");
+  EXPECT_EQ(config->audit.file, "/var/log/audit.jsonl");
+  EXPECT_TRUE(config->audit.syslog);
+  EXPECT_EQ(config->audit.syslog_socket, "/dev/log");
+  for (const char* wrong : {"when_full = \"drop\"", "file = \"relative\"", "syslog = \"yes\""}) {
+    const auto refused = ParseConfig(
+        std::string("[node]\nid = \"a\"\ndata = \"/d\"\n[audit]\n") + wrong + "\n", "f");
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::setup
