@@ -67,7 +67,7 @@ TEST_F(VaultDeskTest, WhatTheGateRefusesLeavesRecordsAndFewOfThem) {
   desk_->RecordRefused(
       {.operation = "CREATE", .source = kSource, .via = "SSH", .caller = LogIn(kAnnToken)},
       refusal);
-  desk_.reset();  // What was only counted comes now.
+  desk_.reset();                                  // What was only counted comes now.
   ASSERT_TRUE(journal_->AppendAndWait({}).ok());  // behind all of them
   std::map<std::string, uint64_t> attempts;
   std::map<std::string, std::string> users;
