@@ -40,6 +40,11 @@ bool CandidateMachine::NewestEpochIsMine() const {
   return logged == p.own || logged == p.resumed_from;
 }
 
+// What was committed alone can be in nobody else's log: only who knows the newest epoch may go on.
+bool CandidateMachine::MustBeNewest() const {
+  return RestartsWithoutK() || (facts_.mode == CandidateMode::kRestart && facts_.log.degrade);
+}
+
 // It handed over to us: that it was primary a moment ago is no hindrance.
 bool CandidateMachine::HandedBy(const std::string& node_id) const {
   return facts_.mode == CandidateMode::kTakeOver && facts_.log.shape.last.epoch.node_id == node_id;
@@ -48,8 +53,7 @@ bool CandidateMachine::HandedBy(const std::string& node_id) const {
 CandidateEffects CandidateMachine::Begin(MonoTime now) {
   if (facts_.mode == CandidateMode::kRestart) {
     if (!WasPrimary(facts_)) return GiveUp("this node was not primary");
-    // What was committed alone can be in nobody else's log: only who knows the newest may go on.
-    if ((RestartsWithoutK() || facts_.log.degrade) && !NewestEpochIsMine()) {
+    if (MustBeNewest() && !NewestEpochIsMine()) {
       return GiveUp(
           fmt::format("the newest epoch known here is {}, the log ends in {}: promote a node",
                       ToText(facts_.promises.granted), ToText(facts_.log.shape.last)));
@@ -115,6 +119,10 @@ CandidateEffects CandidateMachine::OnReport(const MemberReport& report, MonoTime
   Learn(report.granted);
   Learn(report.last.epoch);
   const uint64_t mine = facts_.log.shape.last.epoch.number;
+  if (MustBeNewest()) {
+    const std::string newer = KnowsNewer(report.node_id, report.granted, report.last.epoch);
+    if (!newer.empty()) return GiveUp(newer);
+  }
   if (!report.primary || report.epoch.node_id == facts_.self || report.epoch.number < mine) {
     return {};
   }
@@ -124,20 +132,21 @@ CandidateEffects CandidateMachine::OnReport(const MemberReport& report, MonoTime
                 fmt::format("{} is primary in epoch {}", report.node_id, ToText(report.epoch)));
 }
 
-// Empty: it knows of no epoch that would make a restart without k wrong.
-std::string CandidateMachine::KnowsNewer(const GrantAnswer& answer) const {
+// Empty: it knows of no epoch that would make such a restart wrong.
+std::string CandidateMachine::KnowsNewer(const std::string& who, const Epoch& granted,
+                                         const Epoch& last) const {
   const Epoch& mine = facts_.log.shape.last.epoch;
-  for (const Epoch* epoch : {&answer.granted_before, &answer.last.epoch}) {
+  for (const Epoch* epoch : {&granted, &last}) {
     const bool of_another = epoch->node_id != facts_.self && epoch->number > mine.number;
     const bool unknown = RestartsWithoutK() && epoch->number > facts_.promises.granted.number;
-    if (of_another || unknown) {
-      return fmt::format("{} knows epoch {}, newer than {} here: promote a node", answer.node_id,
+    if (of_another || (unknown && *epoch != candidate_)) {
+      return fmt::format("{} knows epoch {}, newer than {} here: promote a node", who,
                          ToText(*epoch), ToText(facts_.promises.own));
     }
   }
-  if (answer.last.epoch.number == mine.number && answer.last.epoch != mine) {
-    return fmt::format("{} has records of epoch {}, this node of {}: a split; promote a node",
-                       answer.node_id, ToText(answer.last.epoch), ToText(mine));
+  if (last.number == mine.number && last != mine) {
+    return fmt::format("{} has records of epoch {}, this node of {}: a split; promote a node", who,
+                       ToText(last), ToText(mine));
   }
   return "";
 }
@@ -157,8 +166,8 @@ CandidateEffects CandidateMachine::OnLooked(const GrantAnswer& answer, MonoTime 
                          : fmt::format("{} follows {}, which is up: use holdfast switchover",
                                        answer.node_id, answer.follows));
   }
-  if (RestartsWithoutK() || (facts_.mode == CandidateMode::kRestart && facts_.log.degrade)) {
-    const std::string newer = KnowsNewer(answer);
+  if (MustBeNewest()) {
+    const std::string newer = KnowsNewer(answer.node_id, answer.granted_before, answer.last.epoch);
     if (!newer.empty()) return GiveUp(newer);
   }
   return JudgeLook(now);
@@ -226,9 +235,12 @@ CandidateEffects CandidateMachine::OnSelfGranted(MonoTime now) {
 }
 
 CandidateEffects CandidateMachine::OnSelfGrantRefused(const Epoch& granted, MonoTime) {
-  if (phase_ != Phase::kGrantSelf) return {};
+  if (done() || granted == candidate_) return {};
   Learn(granted);
-  return NewCandidate();
+  if (MustBeNewest() && granted.node_id != facts_.self) {
+    return GiveUp(fmt::format("this node has granted {}", ToText(granted)));
+  }
+  return phase_ == Phase::kGrantSelf ? NewCandidate() : CandidateEffects{};
 }
 
 CandidateEffects CandidateMachine::OnGrantAnswer(const GrantAnswer& answer, MonoTime now) {
@@ -247,9 +259,9 @@ CandidateEffects CandidateMachine::OnGrantAnswer(const GrantAnswer& answer, Mono
     refusals_[answer.node_id] = answer;
     return JudgeGrants(now);
   }
-  if (facts_.mode == CandidateMode::kRestart && facts_.log.degrade) {
-    const std::string newer = KnowsNewer(answer);
-    if (!newer.empty() && answer.granted_before != candidate_) return GiveUp(newer);
+  if (MustBeNewest()) {
+    const std::string newer = KnowsNewer(answer.node_id, answer.granted_before, answer.last.epoch);
+    if (!newer.empty()) return GiveUp(newer);
   }
   grants_.emplace(answer.node_id, answer);  // The first one told the position before the grant.
   return JudgeGrants(now);
@@ -294,10 +306,9 @@ CandidateEffects CandidateMachine::OnFetched(CandidateLog log, MonoTime now) {
   sets.push_back(facts_.log.voters);
   for (const auto& voters : sets) {
     for (const std::string& id : voters) {
-      if (id == facts_.self || asked_.contains(id)) continue;
-      if (std::find(facts_.members.begin(), facts_.members.end(), id) == facts_.members.end()) {
-        facts_.members.push_back(id);
-      }
+      const auto& known = facts_.members;
+      if (id == facts_.self || std::find(known.begin(), known.end(), id) != known.end()) continue;
+      facts_.members.push_back(id);
       asked_.insert(id);
     }
   }

@@ -64,7 +64,8 @@ class CandidateMachine {
   // A refused connection: known at once. A call that failed otherwise may be told here too.
   CandidateEffects OnUnreachable(const std::string& node_id, MonoTime now);
   CandidateEffects OnSelfGranted(MonoTime now);
-  // EpochGuard had promised something newer: tries again above it.
+  // EpochGuard has promised something newer to another node, as a voter too, at whatever moment:
+  // tries again above it, or ends, where the right to go on was that there is no such promise.
   CandidateEffects OnSelfGrantRefused(const Epoch& granted, MonoTime now);
   // The tail is in the log, durably, and this is the log now.
   CandidateEffects OnFetched(CandidateLog log, MonoTime now);
@@ -89,6 +90,7 @@ class CandidateMachine {
   bool ordered() const { return facts_.mode == CandidateMode::kOrder; }
   bool RestartsWithoutK() const;
   bool NewestEpochIsMine() const;
+  bool MustBeNewest() const;
   bool HandedBy(const std::string& node_id) const;
   std::vector<std::string> Silent() const;
   bool HeardAll() const;
@@ -101,7 +103,7 @@ class CandidateMachine {
   CandidateEffects Resume();
   CandidateEffects GiveUp(std::string reason);
   CandidateEffects Refuse(PromotionRefusal refusal, std::string reason);
-  std::string KnowsNewer(const GrantAnswer& answer) const;
+  std::string KnowsNewer(const std::string& who, const Epoch& granted, const Epoch& last) const;
 
   CandidateFacts facts_;
   Phase phase_ = Phase::kLook;

@@ -38,7 +38,7 @@ CommitRule::CommitRule(CommitStart start)
     start_k_ = std::max(start_k_, setting.k);
   }
   for (const std::string& voter : start.voters) followers_[voter].votes = true;
-  start_voters_.push_back(std::move(start.voters));
+  start_voters_.push_back(std::move(start.voters));  // the last one: by the committed rows
 }
 
 uint64_t CommitRule::OnOwnDurable(uint64_t seq) {
@@ -72,6 +72,18 @@ uint64_t CommitRule::OnSettingAppended(const KSetting& setting) {
 }
 
 uint64_t CommitRule::OnVoter(const std::string& node_id, bool votes) {
+  VoterCounts(node_id, votes);
+  return Advance();
+}
+
+uint64_t CommitRule::OnVoterAppended(uint64_t seq, const std::string& node_id, bool votes) {
+  HOLDFAST_CHECK(seq > start_seq_ && seq > committed_);
+  HOLDFAST_CHECK(pending_voters_.empty() || seq >= pending_voters_.back().seq);
+  pending_voters_.push_back({seq, node_id, votes});
+  return committed_;
+}
+
+void CommitRule::VoterCounts(const std::string& node_id, bool votes) {
   Follower& follower = followers_[node_id];
   follower.votes = votes;
   for (auto& voters : start_voters_) {
@@ -79,7 +91,6 @@ uint64_t CommitRule::OnVoter(const std::string& node_id, bool votes) {
     if (votes) voters.push_back(node_id);
   }
   if (!votes && follower.streams == 0) followers_.erase(node_id);
-  return Advance();
 }
 
 void CommitRule::OnConnected(const std::string& node_id) {
@@ -108,8 +119,10 @@ uint64_t CommitRule::DurableOn(uint32_t k) const {
   return std::min(own_durable_, durable[k - 1]);
 }
 
-// Of a set of voters that may or may not be those that count.
+// Of a set of voters that may or may not be those that count. Where there are several, a k that is
+// too large for one of them belongs to another: all of this one is enough.
 uint64_t CommitRule::DurableOn(uint32_t k, const std::vector<std::string>& voters) const {
+  if (start_voters_.size() > 1) k = std::min<uint32_t>(k, static_cast<uint32_t>(voters.size()));
   if (k == 0) return own_durable_;
   std::vector<uint64_t> durable;
   for (const std::string& id : voters) {
@@ -142,6 +155,28 @@ void CommitRule::SettingCounts(const KSetting& setting) {
   degraded_ = degraded_ && degrade_;
 }
 
+void CommitRule::SetVoters(const std::vector<std::string>& voters) {
+  for (auto& [id, follower] : followers_) follower.votes = false;
+  for (const std::string& id : voters) followers_[id].votes = true;
+  std::erase_if(followers_, [](const auto& f) { return !f.second.votes && f.second.streams == 0; });
+}
+
+bool CommitRule::CountNext(uint64_t seq) {
+  const uint64_t none = seq + 1;
+  const uint64_t setting = pending_.empty() ? none : pending_.front().seq;
+  const uint64_t voter = pending_voters_.empty() ? none : pending_voters_.front().seq;
+  if (std::min(setting, voter) > seq) return false;
+  committed_ = std::max(committed_, std::min(setting, voter));
+  if (setting <= voter) {
+    SettingCounts(pending_.front());
+    pending_.pop_front();
+  } else {
+    VoterCounts(pending_voters_.front().node_id, pending_voters_.front().votes);
+    pending_voters_.pop_front();
+  }
+  return true;
+}
+
 uint64_t CommitRule::Advance() {
   if (committed_ < start_seq_) {
     if (!StartIsCommitted()) return committed_;
@@ -151,12 +186,10 @@ uint64_t CommitRule::Advance() {
       pending_.pop_front();
     }
     if (start_setting_.has_value()) SettingCounts(*start_setting_);
+    if (start_voters_.size() > 1) SetVoters(start_voters_[start_voters_.size() - 2]);
   }
   const auto reached = [this] { return degraded_ ? own_durable_ : DurableOn(k_); };
-  while (!pending_.empty() && pending_.front().seq <= reached()) {
-    committed_ = std::max(committed_, pending_.front().seq);
-    SettingCounts(pending_.front());
-    pending_.pop_front();
+  while (CountNext(reached())) {
   }
   committed_ = std::max(committed_, reached());
   if (degraded_ && DurableOn(k_) >= committed_) degraded_ = false;

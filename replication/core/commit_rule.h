@@ -50,7 +50,7 @@ struct CommitStart {
 // Invariants  1. committed() never goes down.
 //             2. committed() moves first when it covers start_seq, under the largest k among the
 //                committed setting and those pending below start_seq.
-//             3. A changed k counts for what follows the record that changed it, once that record
+//             3. A changed k, or member, counts for what follows its record, once that record
 //                is committed under the old one. A setting in the start record itself (an
 //                operator's order) counts at once: the grants were asked with it.
 //             4. Alone (degraded) only under the policy `degrade`, and before the start record is
@@ -66,8 +66,11 @@ class CommitRule {
   uint64_t OnSettingAppended(const KSetting& setting);
   // The time counts from the tick that finds something uncommitted; so it must come often.
   uint64_t OnTick(MonoTime now);
-  // A member row committed: this member votes from now on, or does not any more. A stream that it
-  // has counts at once, with what it acknowledged before it had a vote.
+  // A member row was appended at `seq`: what follows it is committed with this member's vote, or
+  // without it, once that record is committed under the old members. A stream that it has counts
+  // at once, with what it acknowledged before it had a vote.
+  uint64_t OnVoterAppended(uint64_t seq, const std::string& node_id, bool votes);
+  // The same, for a row that is committed already; telling it again changes nothing.
   uint64_t OnVoter(const std::string& node_id, bool votes);
 
   // A new stream of a follower: what it acknowledged in an earlier one is forgotten, for its disk
@@ -101,7 +104,16 @@ class CommitRule {
   uint64_t DurableOn(uint32_t k, const std::vector<std::string>& voters) const;
   bool StartIsCommitted() const;
   bool MayDegrade() const;
+  struct VoterChange {
+    uint64_t seq = 0;
+    std::string node_id;
+    bool votes = false;
+  };
   void SettingCounts(const KSetting& setting);
+  void SetVoters(const std::vector<std::string>& voters);
+  void VoterCounts(const std::string& node_id, bool votes);
+  // The next pending change at or below `seq`, counted; false: there is none.
+  bool CountNext(uint64_t seq);
   uint64_t Advance();
 
   Epoch epoch_;
@@ -118,6 +130,7 @@ class CommitRule {
   uint64_t waiting_seq_ = 0;
   MonoTime waiting_since_{};
   std::deque<KSetting> pending_;
+  std::deque<VoterChange> pending_voters_;
   uint64_t own_durable_ = 0;
   std::map<std::string, Follower> followers_;  // voters, and whoever has a stream
 };

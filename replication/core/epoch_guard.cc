@@ -80,7 +80,10 @@ std::optional<EpochPromises> EpochGuard::Yield(const Epoch& winner) {
 }
 
 std::optional<EpochPromises> EpochGuard::Claim(const Epoch& epoch, const Epoch& resumed_from) {
-  if (!GrantSelf(epoch).has_value()) return std::nullopt;
+  // Over a promise to another node only by a grant to itself: who goes on without one (a restart
+  // without k) relies on there being no such promise.
+  const bool promised = promises_.granted.number > 0 && promises_.granted.node_id != self_;
+  if (promised || !GrantSelf(epoch).has_value()) return std::nullopt;
   promises_.own = epoch;
   promises_.resumed_from = resumed_from;
   return promises_;

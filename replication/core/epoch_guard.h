@@ -82,7 +82,8 @@ class EpochGuard {
   // once nothing is appended in the own one any more. To be persisted before a hello is said.
   // nullopt: there is nothing of that number to give up.
   std::optional<EpochPromises> Yield(const Epoch& winner);
-  // Takes it as own: the role begins. `resumed_from`: see EpochPromises.
+  // Takes it as own: the role begins. `resumed_from`: see EpochPromises. nullopt also when
+  // something is promised to another node and GrantSelf has not gone above it.
   std::optional<EpochPromises> Claim(const Epoch& epoch, const Epoch& resumed_from);
 
   const EpochPromises& promises() const { return promises_; }

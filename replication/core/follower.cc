@@ -145,7 +145,7 @@ FollowerEffects FollowerMachine::OnHelloAnswer(const HelloAnswerInfo& answer, Mo
 }
 
 FollowerEffects FollowerMachine::OnEpochPersisted(const Epoch& epoch) {
-  if (epoch.number > persisted_.number) persisted_ = epoch;
+  if (epoch.number >= persisted_.number) persisted_ = epoch;
   if (phase_ != Phase::kPersist || epoch != epoch_) return {};
   return Obey();
 }
@@ -262,7 +262,8 @@ void FollowerMachine::NoteApplied() {
 }
 
 FollowerEffects FollowerMachine::OnGranted(const Epoch& epoch) {
-  if (epoch.number <= granted_.number) return {};
+  // An equal number of another node is what EpochGuard::Yield has given in to.
+  if (epoch.number < granted_.number || epoch == granted_) return {};
   granted_ = epoch;
   if (!connected_phase() || phase_ == Phase::kHello || epoch_ == granted_) return {};
   return Drop(FollowerDrop::kOldEpoch,

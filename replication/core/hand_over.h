@@ -30,6 +30,8 @@ class HandOverMachine {
 
   HandOverEffects OnTick(MonoTime now);  // asks at once at first
   HandOverEffects OnAnswer(const TakeOverAnswer& answer);
+  // Somebody says that it is primary in `epoch`. That a number was granted is not enough: its
+  // candidate may never claim it.
   HandOverEffects OnEpochSeen(const Epoch& epoch);
 
   bool done() const { return done_; }

@@ -80,7 +80,7 @@ class Judge {
     // primary itself is not about what others committed alone.
     const uint32_t k = tally_.degrade && !restart() ? 0 : tally_.k_min;
     const size_t quorum = voters.size() > k ? voters.size() - k : 1;
-    const size_t outlives = size_t{tally_.k_max} + 1;
+    const size_t outlives = std::min(size_t{tally_.k_max} + 1, voters.size());  // All is enough.
     tally_.quorum = tally_.quorum && have >= quorum;
     tally_.outlives = tally_.outlives && have >= outlives;
     tally_.all = tally_.all && have >= voters.size();

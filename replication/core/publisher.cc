@@ -89,13 +89,15 @@ HelloAnswerInfo JudgeIdentity(const HelloInfo& hello, const PrimaryLog& log) {
   }
   if (!log.serving) return refuse("this node is not primary");
   if (const char* fault = HelloFault(hello)) return refuse(fault);
+  // It served in this number too, and has given that up for good (EpochGuard::Yield): it is cut.
+  const bool yielded = hello.granted == log.epoch;
   for (const Epoch* epoch : {&hello.granted, &hello.last.epoch}) {
     if (epoch->number > log.epoch.number) {
       return AnswerOf(log, HelloVerdict::kHigherEpoch,
                       fmt::format("{} knows epoch {}, this node serves in {}", hello.node_id,
                                   ToText(*epoch), ToText(log.epoch)));
     }
-    if (epoch->number == log.epoch.number && *epoch != log.epoch) {
+    if (epoch->number == log.epoch.number && *epoch != log.epoch && !yielded) {
       return refuse(fmt::format("epoch conflict: {} knows {}, this node serves in {}",
                                 hello.node_id, ToText(*epoch), ToText(log.epoch)));
     }

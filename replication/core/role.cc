@@ -71,7 +71,10 @@ RoleEffects RoleMachine::OnEpochStartCommitted() {
 RoleEffects RoleMachine::OnHigherEpoch(const Epoch& epoch) {
   if (epoch.number > epoch_.number) split_ = false;
   const bool acting = role_ == Role::kClaiming || publishing();
-  if (!acting || epoch == epoch_ || epoch.number < epoch_.number) return {};
+  if (!acting || epoch == epoch_) return {};
+  // While it is being claimed, any other promise ends it: a restart without k has granted itself
+  // nothing yet.
+  if (role_ != Role::kClaiming && epoch.number < epoch_.number) return {};
   return StepDown(After::kRestart);
 }
 

@@ -29,17 +29,21 @@ void Disk::Begin(Device device) {
 }
 
 void Disk::End(Device device) {
-  if (device == kStore && store_failed_) return;
+  if (failed_[device]) return;
   Op op = std::move(queues_[device].front());
   queues_[device].pop_front();
   op.apply(image_);
   if (!queues_[device].empty()) Begin(device);
-  op.done();
+  if (timeline_.now() >= paused_until_) return op.done();
+  timeline_.At(paused_until_, [this, starts = starts_, done = std::move(op.done)] {
+    if (starts == starts_) done();
+  });
 }
 
 void Disk::Crash() {
   ++starts_;
-  store_failed_ = false;
+  failed_ = {};
+  paused_until_ = {};
   for (auto& queue : queues_) {
     if (!queue.empty() && random_.Chance(0.5)) queue.front().apply(image_);
     queue.clear();

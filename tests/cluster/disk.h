@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "replication/core/epoch_guard.h"
@@ -13,11 +14,22 @@
 
 namespace holdfast::sim {
 
+inline constexpr int kNodesMax = 5;
+
+struct Setting {
+  uint32_t k = 0;
+  bool degrade = false;
+};
+
 // A record, as far as these rules care.
 struct Entry {
   replication::EntryMeta meta;
-  std::optional<uint32_t> k;  // it changes the setting
-  uint64_t write = 0;         // the client's number; 0: none
+  std::optional<Setting> setting;                  // it changes the setting
+  std::optional<std::vector<std::string>> voters;  // it changes the members: who votes after it
+  replication::LogTail tail;                       // a clean stop, a hand-over
+  uint64_t write = 0;                              // the client's number; 0: none
+  uint64_t key = 0;  // this key may read from here on, or not any more
+  bool revoked = false;
 };
 
 // What a node finds when it starts again.
@@ -31,7 +43,9 @@ struct DiskImage {
 };
 
 // Three devices that write in the background, each in order, none in step with the others. A crash
-// loses what is waiting; what was just being written is there or not, whole.
+// loses what is waiting (no fsync came back for it); what was just being written is there or not,
+// whole: a store's transaction, and a fact or position with its checksum, that is torn is not
+// there.
 class Disk {
  public:
   enum Device { kStore, kFacts, kPosition, kDevices };
@@ -43,9 +57,13 @@ class Disk {
   // `done` once everything that was submitted to the device before is durable.
   void Barrier(Device device, Done done);
   void Crash();
-  // The store writes nothing any more, until the next start; what was waiting is never done.
-  void FailStore() { store_failed_ = true; }
-  bool store_failed() const { return store_failed_; }
+  // Nothing is written there any more (EIO, ENOSPC), until the next start; what was waiting is
+  // never done.
+  void Fail(Device device) { failed_[device] = true; }
+  bool store_failed() const { return failed_[kStore]; }
+  bool failed() const { return failed_[kStore] || failed_[kFacts] || failed_[kPosition]; }
+  // The process does not run: what is done on disk is heard of later.
+  void set_paused_until(MonoTime until) { paused_until_ = until; }
   void SlowUntil(MonoTime until) { slow_until_ = until; }
   const DiskImage& image() const { return image_; }
   DiskImage& image() { return image_; }  // before the first start only
@@ -64,7 +82,8 @@ class Disk {
   DiskImage image_;
   std::array<std::deque<Op>, kDevices> queues_;
   uint64_t starts_ = 0;  // crashes so far: what was scheduled before one does not end
-  bool store_failed_ = false;
+  std::array<bool, kDevices> failed_{};
+  MonoTime paused_until_{};
   MonoTime slow_until_{};
 };
 

@@ -17,18 +17,34 @@ Nanos Network::CallDelay() {
 
 bool Network::Blocked(int from, int to) const { return timeline_.now() < blocked_until_[from][to]; }
 
+void Network::WhenItRuns(int node, std::function<void()> what) {
+  const MonoTime until = world_.node(node).paused_until();
+  if (timeline_.now() >= until) return what();
+  timeline_.At(until, [this, node, what = std::move(what)] { WhenItRuns(node, what); });
+}
+
 void Network::Deliver(int from, int to, const std::function<void()>& arrive) {
   const int times = random_.Chance(weather_.call_twice) ? 2 : 1;
   for (int i = 0; i < times; ++i) {
     if (random_.Chance(weather_.call_lost)) continue;
     timeline_.After(CallDelay(), [this, from, to, arrive] {
-      if (!Blocked(from, to) && world_.node(to).up()) arrive();
+      if (Blocked(from, to)) return;
+      WhenItRuns(to, [this, to, arrive] {
+        if (world_.node(to).up()) arrive();
+      });
     });
   }
 }
 
-void Network::Call(int from, int to, Request request) {
+void Network::Call(int from, int to, Request request, Arrive refused) {
   const uint64_t life = world_.node(from).life();
+  if (refused && !world_.node(to).up() && !Blocked(from, to) && random_.Chance(0.8)) {
+    timeline_.After(Delay(), [this, from, life, refused = std::move(refused)] {
+      Node& caller = world_.node(from);
+      if (caller.up() && caller.life() == life) refused(caller);
+    });
+    return;
+  }
   Respond respond = [this, from, to, life](Arrive arrive) {
     Deliver(to, from, [this, from, life, arrive = std::move(arrive)] {
       Node& caller = world_.node(from);
@@ -43,7 +59,7 @@ void Network::Call(int from, int to, Request request) {
 void Network::Dial(int from, int to, uint64_t dial) {
   timeline_.After(Delay(), [this, from, to, dial, life = world_.node(from).life()] {
     Node& caller = world_.node(from);
-    if (!caller.up() || caller.life() != life) return;
+    if (!caller.answers() || caller.life() != life) return;
     if (Blocked(from, to) || Blocked(to, from)) return;
     if (!world_.node(to).up()) {
       if (random_.Chance(0.7)) caller.OnDialed(dial, nullptr);
@@ -54,6 +70,7 @@ void Network::Dial(int from, int to, uint64_t dial) {
     link->follower = from;
     link->primary = to;
     links_[link->id] = link;
+    if (!world_.node(to).answers()) return;  // It listens, and says nothing.
     world_.node(to).OnAccepted(link);
     caller.OnDialed(dial, link);
   });
@@ -64,16 +81,20 @@ void Network::Send(const LinkPtr& link, LinkEnd to, std::function<void()> arrive
   if (random_.Chance(weather_.frame_breaks)) return Break(link);
   MonoTime& free_at = link->free_at[to];
   free_at = std::max(free_at, timeline_.now() + Delay());
-  timeline_.At(free_at, [link, to, arrive = std::move(arrive)] {
-    if (!link->broken && !link->closed[to]) arrive();
+  timeline_.At(free_at, [this, link, to, arrive = std::move(arrive)] {
+    WhenItRuns(link->NodeAt(to), [link, to, arrive] {
+      if (!link->broken && !link->closed[to]) arrive();
+    });
   });
 }
 
 void Network::Notice(const LinkPtr& link, LinkEnd end) {
   if (link->closed[end] || random_.Chance(0.15)) return;  // Not told: only silence tells it.
   timeline_.After(random_.Between(microseconds(10), milliseconds(50)), [this, link, end] {
-    Node& node = world_.node(link->NodeAt(end));
-    if (!link->closed[end] && node.up()) node.OnLinkBroken(link);
+    WhenItRuns(link->NodeAt(end), [this, link, end] {
+      Node& node = world_.node(link->NodeAt(end));
+      if (!link->closed[end] && node.up()) node.OnLinkBroken(link);
+    });
   });
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "tests/cluster/disk.h"
 #include "tests/cluster/timeline.h"
 
 namespace holdfast::sim {
@@ -47,7 +48,8 @@ class Network {
   Network(World& world, Timeline& timeline, Random& random)
       : world_(world), timeline_(timeline), random_(random) {}
 
-  void Call(int from, int to, Request request);
+  // `refused`: nobody listens there, and the caller is told so (not always).
+  void Call(int from, int to, Request request, Arrive refused = nullptr);
   // The follower's Node::OnDialed comes, or nothing at all.
   void Dial(int from, int to, uint64_t dial);
   void Send(const LinkPtr& link, LinkEnd to, std::function<void()> arrive);
@@ -67,6 +69,8 @@ class Network {
   Nanos Delay();
   Nanos CallDelay();
   void Deliver(int from, int to, const std::function<void()>& arrive);
+  // Now, or when the process runs again.
+  void WhenItRuns(int node, std::function<void()> what);
 
   World& world_;
   Timeline& timeline_;
@@ -74,7 +78,7 @@ class Network {
   Weather weather_;
   uint64_t links_made_ = 0;
   std::map<uint64_t, LinkPtr> links_;  // by id: the same order in each run
-  std::array<std::array<MonoTime, 3>, 3> blocked_until_{};
+  std::array<std::array<MonoTime, kNodesMax>, kNodesMax> blocked_until_{};
 };
 
 }  // namespace holdfast::sim

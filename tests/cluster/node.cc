@@ -30,14 +30,24 @@ Node::Live::Live(const std::string& self, const DiskImage& image, LogStart start
 Node::Node(World& world, int index)
     : world_(world), index_(index), id_(NodeName(index)), disk_(world.timeline(), world.random()) {}
 
-MonoTime Node::Now() const { return world_.timeline().now(); }
+MonoTime Node::Now() const { return world_.timeline().now() + clock_ahead_; }
 
 void Node::Trace(const std::string& what) const { world_.Trace(index_, what); }
 
 std::function<void()> Node::Alive(std::function<void()> what) {
   return [this, life = life_, what = std::move(what)] {
-    if (up() && life == life_) what();
+    if (!up() || life != life_) return;
+    if (answers()) return what();
+    world_.timeline().At(paused_until_, Alive(what));
   };
+}
+
+bool Node::answers() const { return up() && world_.timeline().now() >= paused_until_; }
+
+void Node::Pause(MonoTime until) {
+  Trace("is paused");
+  paused_until_ = until;
+  disk_.set_paused_until(until);
 }
 
 // ---- Start and end.
@@ -66,9 +76,17 @@ void Node::Boot() {
   live_ = std::make_unique<Live>(id_, disk_.image(), ReadLog());
   Trace(fmt::format("starts: ends at {}, shown {}, granted {}, own {}", ToText(last()),
                     live_->shown, ToText(live_->guard.granted()), ToText(live_->guard.own())));
-  world_.checker().OnShown(index_, live_->shown, live_->log);
-  const replication::RestartFacts facts{.self = id_, .log = live_->track.Shape()};
-  ApplyRole(live_->role.OnStart(replication::WasPrimary(facts)));
+  ShowState(live_->shown);
+  world_.OnBoot(index_);
+  const replication::CandidateFacts facts{.self = id_,
+                                          .members = {},
+                                          .promises = {},
+                                          .log = CandidateLogNow(),
+                                          .following = {},
+                                          .order = {}};
+  const bool handed_over = replication::HandedOverTo(id_, facts.log.shape).has_value() &&
+                           !world_.planted().resume_handed;
+  ApplyRole(live_->role.OnStart(replication::WasPrimary(facts), handed_over));
   world_.timeline().After(world_.random().Between(milliseconds(1), milliseconds(100)),
                           Alive([this] { Tick(); }));
 }
@@ -76,6 +94,7 @@ void Node::Boot() {
 void Node::Crash() {
   Trace("crashes");
   disk_.Crash();
+  paused_until_ = {};
   world_.network().OnCrash(index_);
   live_.reset();
 }
@@ -90,7 +109,16 @@ void Node::Tick() {
     const auto it = live_->streams.find(id);
     if (it != live_->streams.end()) ApplyStream(id, it->second.machine.OnTick(Now()));
   }
-  if (live_->restart != nullptr) ApplyRestart(live_->restart->OnTick(Now()));
+  if (live_->candidate != nullptr) ApplyCandidate(live_->candidate->OnTick(Now()));
+  if (live_->hand_over != nullptr) ApplyHandOver(live_->hand_over->OnTick(Now()));
+  if (live_->rule != nullptr) {
+    live_->rule->OnTick(Now());
+    RuleMoved();
+  }
+  StepSwitchover();
+  StepStop();
+  if (!up()) return;
+  TryAKey();
   if (Now() - live_->exchanged_at >= seconds(1)) Exchange();
   UpdatePrimary();
 }
@@ -103,7 +131,9 @@ std::string Node::Describe() const {
                      l.track.committed_seq(), l.shown, ToText(l.guard.granted()),
                      l.follower != nullptr ? l.follower->primary().value_or("nobody") : "off",
                      l.follower != nullptr ? replication::ToText(l.follower->state(Now())) : "-",
-                     l.restart != nullptr ? l.restart->Waiting() : "");
+                     l.candidate != nullptr   ? l.candidate->Waiting()
+                     : l.hand_over != nullptr ? l.hand_over->Waiting()
+                                              : "");
 }
 
 // ---- Roles.
@@ -115,7 +145,15 @@ void Node::ApplyRole(const replication::RoleEffects& effects) {
   }
   if (effects.stop_publishing) StopPublishing();
   if (effects.stop_following) StopFollowing();
-  if (effects.begin_restart) BeginRestart();
+  if (effects.append_hand_over) AppendHandOver();
+  if (effects.begin_restart) BeginCandidate();
+  if (effects.begin_hand_over) {
+    const replication::LogShape shape = CandidateLogNow().shape;
+    live_->hand_over = std::make_unique<replication::HandOverMachine>(
+        shape.tail.target, replication::TakeOverAsk{shape.last.epoch, shape.last});
+    Trace(fmt::format("has handed over to {}", shape.tail.target));
+    world_.Moment(index_);
+  }
   if (effects.persist_epoch) Claim(*effects.persist_epoch);
   if (effects.append_epoch_start) Lead(*effects.append_epoch_start);
   if (effects.open_gate) {
@@ -171,6 +209,9 @@ void Node::EpochRose(const Epoch& epoch) {
   if (live_->follower != nullptr && !world_.planted().keep_link_after_grant) {
     ApplyFollower(live_->follower->OnGranted(epoch));
   }
+  if (live_->candidate != nullptr && epoch.node_id != id_) {
+    ApplyCandidate(live_->candidate->OnSelfGrantRefused(epoch, Now()));
+  }
   ApplyRole(live_->role.OnHigherEpoch(epoch));
 }
 
@@ -211,46 +252,97 @@ void Node::Show(uint64_t seq) {
   if (seq <= live_->shown) return;
   live_->shown = seq;
   live_->track.OnApplied(seq);
-  world_.checker().OnShown(index_, seq, live_->log);
+  live_->guard.OnCommitted(live_->log[seq - 1].meta.epoch);
+  ShowState(seq);
   if (live_->follower != nullptr) ApplyFollower(live_->follower->OnLogMoved(seq));
   Answer();
 }
 
-uint32_t Node::SettingK() const {
-  for (uint64_t seq = live_->track.committed_seq(); seq > 0; --seq) {
-    if (live_->log[seq - 1].k.has_value()) return *live_->log[seq - 1].k;
+void Node::ShowState(uint64_t seq) {
+  Live& l = *live_;
+  if (seq < l.state_seq) {  // A snapshot took it back.
+    l.state = {};
+    l.state_seq = 0;
   }
-  return 0;
+  const bool keep = world_.planted().miss_revocation && l.rule == nullptr;
+  while (l.state_seq < seq) l.state.Apply(l.log[l.state_seq++], keep);
+  world_.checker().OnShown(index_, seq, l.log, l.state);
 }
 
-std::vector<KSetting> Node::PendingK() const {
+// Somebody logs in with any of the keys there are.
+void Node::TryAKey() {
+  if (world_.keys() == 0) return;
+  const uint64_t key = 1 + world_.random().Below(world_.keys());
+  const Live& l = *live_;
+  if (l.shown == 0 || world_.checker().IsLost(l.log[l.shown - 1].meta)) return;
+  world_.checker().OnKeyTried(index_, l.shown, key, l.state.Accepts(key));
+}
+
+// ---- What the log says of settings and members.
+
+Setting Node::CommittedSetting() const {
+  for (uint64_t seq = live_->track.committed_seq(); seq > 0; --seq) {
+    if (live_->log[seq - 1].setting.has_value()) return *live_->log[seq - 1].setting;
+  }
+  return {};
+}
+
+uint32_t Node::SettingK() const { return CommittedSetting().k; }
+
+std::vector<KSetting> Node::PendingSettings() const {
   std::vector<KSetting> out;
   for (uint64_t seq = live_->track.committed_seq() + 1; seq <= live_->track.head_seq(); ++seq) {
-    if (const auto& k = live_->log[seq - 1].k) out.push_back({seq, *k});
+    if (const auto& setting = live_->log[seq - 1].setting) {
+      out.push_back({seq, setting->k, setting->degrade, kDegradeWait});
+    }
   }
   return out;
 }
 
-std::vector<uint32_t> Node::PendingKs() const {
-  std::vector<uint32_t> out;
-  for (const KSetting& setting : PendingK()) out.push_back(setting.k);
+bool Node::MayDegrade() const {
+  const auto pending = PendingSettings();
+  return CommittedSetting().degrade ||
+         std::any_of(pending.begin(), pending.end(), [](const auto& s) { return s.degrade; });
+}
+
+std::vector<std::string> Node::Voters() const {
+  for (uint64_t seq = live_->track.committed_seq(); seq > 0; --seq) {
+    if (live_->log[seq - 1].voters.has_value()) return *live_->log[seq - 1].voters;
+  }
+  return {};
+}
+
+std::vector<std::vector<std::string>> Node::PendingVoters() const {
+  std::vector<std::vector<std::string>> out;
+  for (uint64_t seq = live_->track.committed_seq() + 1; seq <= live_->track.head_seq(); ++seq) {
+    if (const auto& voters = live_->log[seq - 1].voters) out.push_back(*voters);
+  }
   return out;
 }
 
-std::vector<std::string> Node::Others() const {
-  std::vector<std::string> out;
-  for (int i = 0; i < world_.nodes(); ++i) {
-    if (i != index_) out.push_back(NodeName(i));
-  }
+bool Node::MembersAtRest() const { return PendingVoters().empty(); }
+
+replication::CandidateLog Node::CandidateLogNow() const {
+  replication::CandidateLog out{.shape = live_->track.Shape(),
+                                .committed_seq = live_->track.committed_seq(),
+                                .setting_k = SettingK(),
+                                .pending_k = {},
+                                .degrade = MayDegrade(),
+                                .voters = Voters(),
+                                .pending_voters = PendingVoters()};
+  for (const KSetting& setting : PendingSettings()) out.pending_k.push_back(setting.k);
+  if (!live_->log.empty() && !world_.planted().resume_handed)
+    out.shape.tail = live_->log.back().tail;
   return out;
 }
 
 // An fsync of the log failed: not primary, not following, still reading, until the next start.
 void Node::FailLog() {
   Trace("the log fails");
-  disk_.FailStore();
+  disk_.Fail(Disk::kStore);
   ++live_->attempt;
-  live_->restart = nullptr;
+  live_->candidate = nullptr;
+  live_->hand_over = nullptr;
   ApplyRole(live_->role.OnLogFailed());
 }
 

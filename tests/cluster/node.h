@@ -8,25 +8,32 @@
 #include <string>
 #include <vector>
 
+#include "replication/core/candidate.h"
 #include "replication/core/commit_rule.h"
 #include "replication/core/follower.h"
+#include "replication/core/hand_over.h"
 #include "replication/core/publisher.h"
-#include "replication/core/restart.h"
 #include "replication/core/role.h"
+#include "replication/core/switchover.h"
 #include "tests/cluster/disk.h"
 #include "tests/cluster/network.h"
 #include "tests/cluster/planted.h"
+#include "tests/cluster/state.h"
 
 namespace holdfast::sim {
 
 std::string NodeName(int index);
 
+// How long a primary with the policy `degrade` waits for its followers.
+inline constexpr Nanos kDegradeWait = milliseconds(1500);
+
 // One node: the machines of replication/core in a shell that is small enough to be read, and that
 // does what docs/formats/stream.md asks of a shell. What it holds is lost in a crash, but the disk.
 //
-// Files       node.cc: start, roles, epochs. node_primary.cc: writing, publishing.
-// node_follower.cc:
-//             the stream it follows. node_calls.cc: exchange, restart, grants.
+// Files       node.cc: start, roles, epochs, what is shown. node_primary.cc: writing, handing over.
+//             node_publish.cc: the streams of its followers. node_follower.cc: the stream it
+//             follows. node_calls.cc: exchange, grants, take-over. node_candidate.cc: to become
+//             primary.
 class Node {
  public:
   Node(World& world, int index);
@@ -36,6 +43,12 @@ class Node {
   void Crash();
   bool up() const { return live_ != nullptr; }
   uint64_t life() const { return life_; }
+  // SIGSTOP until then: nothing that is for it is lost, nothing is done.
+  void Pause(MonoTime until);
+  MonoTime paused_until() const { return paused_until_; }
+  bool answers() const;  // is up and runs
+  // The machine slept: the steady clock of this node is ahead from here on.
+  void JumpClock(Nanos by) { clock_ahead_ += by; }
   Disk& disk() { return disk_; }
 
   // ---- The network's.
@@ -44,11 +57,19 @@ class Node {
   void OnLinkBroken(const LinkPtr& link);
 
   // ---- Clients and operators.
-  bool gate_open() const { return up() && live_->role.gate_open(); }
-  bool Write(uint64_t number, std::optional<uint32_t> k);
-  void Promote(bool old_primary_is_down);
-  bool MayPromote() const;
-  bool HasLiveStream() const;  // of a primary that is heard
+  bool gate_open() const { return answers() && live_->role.gate_open(); }
+  // Planned and appended; false: refused, nothing happened.
+  bool Write(Entry entry);
+  void Promote(const replication::PromotionOrder& order);
+  void Switchover(int target);
+  void StopInOrder();                       // then it crashes, with nothing left to write
+  bool HasLiveStream() const;               // of a primary that is heard
+  std::vector<std::string> Voters() const;  // as committed
+  uint32_t SettingK() const;
+  bool MembersAtRest() const;  // no change of members waits to be committed
+  bool AtRest() const { return MembersAtRest() && PendingSettings().empty(); }
+  // The operator starts it where it reaches the primary of this epoch.
+  void Hears(const Epoch& epoch) { SeeEpoch(epoch); }
   void Trim();
   void FailLog();
   uint64_t shown() const { return live_->shown; }
@@ -68,6 +89,7 @@ class Node {
   struct Waiting {
     Entry entry;
     replication::Level level;
+    uint32_t level_k = 0;
   };
   struct Heard {
     replication::MemberReport report;
@@ -83,6 +105,8 @@ class Node {
     std::vector<Entry> log;
     uint64_t oldest_retained = 1;
     uint64_t shown = 0;
+    State state;
+    uint64_t state_seq = 0;
     uint64_t position_submitted = 0;
     std::map<std::string, Heard> reports;
     MonoTime exchanged_at{};
@@ -99,12 +123,17 @@ class Node {
     std::map<uint64_t, Stream> streams;
     std::vector<Waiting> waiting;
     uint64_t start_seq = 0;
+    std::optional<uint32_t> start_k;  // by an operator's order
     bool flushing = false;
-    // As a candidate.
-    std::unique_ptr<replication::RestartMachine> restart;
+    std::unique_ptr<replication::SwitchoverMachine> switchover;
+    std::optional<MonoTime> stopping_since;
+    uint64_t stop_seq = 0;  // of the clean-stop record
+    // As a candidate, or as who has handed over.
+    std::unique_ptr<replication::CandidateMachine> candidate;
+    replication::CandidateMode mode = replication::CandidateMode::kRestart;
+    replication::PromotionOrder order;
+    std::unique_ptr<replication::HandOverMachine> hand_over;
     uint64_t attempt = 0;
-    bool ordered = false;
-    bool word = false;
   };
 
   // node.cc
@@ -122,10 +151,13 @@ class Node {
   void StartFollowing();
   void CommittedMoved();
   void Show(uint64_t seq);
-  uint32_t SettingK() const;
-  std::vector<replication::KSetting> PendingK() const;
-  std::vector<uint32_t> PendingKs() const;
-  std::vector<std::string> Others() const;
+  void ShowState(uint64_t seq);
+  void TryAKey();
+  Setting CommittedSetting() const;
+  std::vector<replication::KSetting> PendingSettings() const;
+  std::vector<std::vector<std::string>> PendingVoters() const;
+  bool MayDegrade() const;
+  replication::CandidateLog CandidateLogNow() const;
 
   // node_primary.cc
   void Lead(const Epoch& epoch);
@@ -134,7 +166,15 @@ class Node {
   void Append(Entry entry);
   void Flush();
   void RuleMoved();
+  void VotersAppended(uint64_t seq, const std::vector<std::string>& voters);
   void Answer();
+  replication::SwitchoverProgress Progress() const;
+  void StepSwitchover();
+  void ApplySwitchover(const replication::SwitchoverEffects& effects);
+  void AppendHandOver();
+  void StepStop();
+
+  // node_publish.cc
   replication::PrimaryLog LogNow(const replication::HelloInfo& hello) const;
   void OnHello(uint64_t id, const replication::HelloInfo& hello);
   void OnAck(uint64_t id, const replication::AckInfo& ack);
@@ -153,27 +193,40 @@ class Node {
   void FollowerBatch(const replication::BatchInfo& batch, const std::vector<Entry>& entries);
   void FollowerHeartbeat(const replication::HeartbeatInfo& heartbeat);
   void FollowerSnapshot(const std::vector<Entry>& entries);
+  void InstallSnapshot(const std::vector<Entry>& entries, const LinkPtr& from);
   void PersistThenGoOn(const Epoch& epoch);
   void CutThenGoOn(uint64_t seq);
   void SendAck();
 
   // node_calls.cc
   void UpdatePrimary();
+  void YieldTo(const Epoch& winner);
   void Exchange();
   replication::MemberReport Report() const;
   void OnReport(const replication::MemberReport& report);
-  void BeginRestart();
-  void ApplyRestart(const replication::RestartEffects& effects);
-  void AbandonRestart();
-  void GrantSelf(const Epoch& epoch);
-  void AskGrants(const std::vector<std::string>& whom);
   void OnGrantAsk(const replication::GrantAsk& ask, const Network::Respond& respond);
+  void ApplyHandOver(const replication::HandOverEffects& effects);
+  void OnTakeOverAsk(const replication::TakeOverAsk& ask, const Network::Respond& respond);
+
+  // node_candidate.cc
+  void BeginCandidate();
+  void ApplyCandidate(const replication::CandidateEffects& effects);
+  void CandidateEnded();
+  void AbandonCandidate();
+  void Resume(const Epoch& epoch);
+  bool WordIsTrue() const;
+  void GrantSelf(const Epoch& epoch);
+  void AskGrants(const std::vector<std::string>& whom, bool dry_run);
+  void FetchTail(const replication::FetchTail& what);
+  void OnTail(uint64_t first_seq, const Digest& before, const std::vector<Entry>& entries);
 
   World& world_;
   int index_;
   std::string id_;
   Disk disk_;
   uint64_t life_ = 0;
+  MonoTime paused_until_{};
+  Nanos clock_ahead_{};
   std::unique_ptr<Live> live_;
 };
 

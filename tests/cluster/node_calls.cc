@@ -7,11 +7,8 @@
 
 namespace holdfast::sim {
 
-using replication::GrantAnswer;
 using replication::GrantAsk;
 using replication::MemberReport;
-using replication::RestartEffects;
-using replication::RestartMachine;
 using replication::Role;
 using replication::ToText;
 
@@ -48,10 +45,28 @@ void Node::Exchange() {
 
 void Node::OnReport(const MemberReport& report) {
   live_->reports[report.node_id] = {report, Now()};
+  if (report.primary) YieldTo(report.epoch);
   SeeEpoch(report.granted);
   SeeEpoch(report.epoch);
-  if (live_->restart != nullptr) ApplyRestart(live_->restart->OnReport(report, Now()));
+  if (live_->candidate != nullptr) ApplyCandidate(live_->candidate->OnReport(report, Now()));
+  if (live_->hand_over != nullptr && report.primary) {
+    ApplyHandOver(live_->hand_over->OnEpochSeen(report.epoch));
+  }
   UpdatePrimary();
+}
+
+// Somebody serves in a number that this node promised to itself, and this node does not act in it.
+void Node::YieldTo(const Epoch& winner) {
+  const Role role = live_->role.role();
+  if (role != Role::kSecondary || live_->candidate != nullptr) return;
+  if (!live_->guard.Yield(winner).has_value()) return;
+  Trace(fmt::format("yields its epoch of that number to {}", ToText(winner)));
+  world_.CountYield();
+  PersistPromises([this, winner] {
+    if (live_->guard.granted() == winner && live_->follower != nullptr) {
+      ApplyFollower(live_->follower->OnGranted(winner));
+    }
+  });
 }
 
 void Node::UpdatePrimary() {
@@ -64,126 +79,87 @@ void Node::UpdatePrimary() {
       replication::PickPrimary(reports, live_->guard.granted()), Now()));
 }
 
-// ---- To serve again.
-
-bool Node::MayPromote() const {
-  const Role role = live_->role.role();
-  if (role != Role::kSecondary && role != Role::kRestarting) return false;
-  return !HasLiveStream();
-}
-
 bool Node::HasLiveStream() const {
   const auto& follower = live_->follower;
   return follower != nullptr && follower->streaming() &&
          follower->state(Now()) != replication::PeerState::kStale;
 }
 
-void Node::Promote(bool old_primary_is_down) {
-  Trace(fmt::format("is promoted{}", old_primary_is_down ? ", the others are down" : ""));
-  live_->ordered = true;
-  live_->word = old_primary_is_down;
-  live_->restart = nullptr;
-  if (live_->role.role() == Role::kSecondary) {
-    ApplyRole(live_->role.OnPromote());
-  } else {
-    BeginRestart();
-  }
-  if (!old_primary_is_down) return;
-  world_.timeline().After(kWordHolds, Alive([this, attempt = live_->attempt] {
-                            if (attempt == live_->attempt) AbandonRestart();
-                          }));
-}
+// ---- The voter.
 
-void Node::BeginRestart() {
-  const uint64_t attempt = ++live_->attempt;
-  disk_.Barrier(Disk::kStore, [this, attempt] {
-    Live& l = *live_;
-    if (attempt != l.attempt || l.role.role() != Role::kRestarting) return;
-    if (HasLiveStream()) return AbandonRestart();
-    const replication::RestartFacts facts{.self = id_,
-                                          .others = Others(),
-                                          .promises = l.guard.promises(),
-                                          .log = l.track.Shape(),
-                                          .setting_k = SettingK(),
-                                          .pending_k = PendingKs(),
-                                          .ordered = std::exchange(l.ordered, false),
-                                          .old_primary_is_down = std::exchange(l.word, false)};
-    l.restart = std::make_unique<RestartMachine>(facts, Now());
-    ApplyRestart(l.restart->Begin(Now()));
-  });
-}
-
-void Node::AbandonRestart() {
+void Node::OnGrantAsk(const GrantAsk& asked, const Network::Respond& respond) {
   Live& l = *live_;
-  ++l.attempt;
-  l.ordered = l.word = false;
-  l.restart = nullptr;
-  ApplyRole(l.role.OnRestartGivenUp());
-}
-
-void Node::ApplyRestart(const RestartEffects& effects) {
-  if (effects.give_up) {
-    Trace(fmt::format("gives up: {}", live_->restart->Waiting()));
-    return AbandonRestart();
-  }
-  if (effects.resume.has_value()) {
-    live_->restart = nullptr;
-    ++live_->attempt;
-    return ApplyRole(live_->role.OnRestartAllowed(*effects.resume));
-  }
-  if (effects.ask_reports) Exchange();
-  if (effects.grant_self.has_value()) GrantSelf(*effects.grant_self);
-  if (!effects.ask_grants.empty()) AskGrants(effects.ask_grants);
-}
-
-void Node::GrantSelf(const Epoch& epoch) {
-  if (!live_->guard.GrantSelf(epoch).has_value()) {
-    return ApplyRestart(live_->restart->OnSelfGrantRefused(live_->guard.granted()));
-  }
-  Trace(fmt::format("grants itself {}", ToText(epoch)));
-  const auto done = [this, epoch, attempt = live_->attempt] {
-    Live& l = *live_;
-    if (attempt != l.attempt || l.restart == nullptr || l.restart->candidate() != epoch) return;
-    ApplyRestart(l.restart->OnSelfGranted(Now()));
-  };
-  PersistPromises(done, world_.planted().epoch_not_written);
-  EpochRose(epoch);
-}
-
-void Node::AskGrants(const std::vector<std::string>& whom) {
-  const GrantAsk ask{.epoch = live_->restart->candidate(), .last = live_->track.head()};
-  for (int i = 0; i < world_.nodes(); ++i) {
-    if (std::find(whom.begin(), whom.end(), NodeName(i)) == whom.end()) continue;
-    world_.network().Call(index_, i, [ask](Node& voter, const Network::Respond& respond) {
-      voter.OnGrantAsk(ask, respond);
-    });
-  }
-}
-
-void Node::OnGrantAsk(const GrantAsk& ask, const Network::Respond& respond) {
-  Live& l = *live_;
+  const replication::CandidateLog log = CandidateLogNow();
   replication::VoterFacts facts{.primary = l.role.publishing(),
                                 .following = {},
                                 .last = {},
-                                .setting_k = SettingK(),
-                                .pending_k = PendingKs()};
+                                .setting_k = log.setting_k,
+                                .pending_k = log.pending_k,
+                                .degrade = log.degrade && !world_.planted().degrade_counts,
+                                .committed_seq = log.committed_seq};
   if (HasLiveStream()) facts.following = l.follower->primary();
   if (l.track.durable_seq() > 0) facts.last = l.log[l.track.durable_seq() - 1].meta;
+  GrantAsk ask = asked;
+  if (world_.planted().forget_granted_k) ask.k.reset();
   const replication::GrantDecision decision = replication::DecideGrant(ask, l.guard, facts);
-  Trace(fmt::format("is asked to grant {}: {}", ToText(ask.epoch),
-                    decision.answer.granted ? "yes" : decision.answer.reason));
+  if (!ask.dry_run) {
+    Trace(fmt::format("is asked to grant {}: {}", ToText(ask.epoch),
+                      decision.answer.granted ? "yes" : decision.answer.reason));
+  }
   const auto tell = [this, answer = decision.answer, respond] {
-    if (answer.granted) world_.MomentOfGrant(index_, answer.asked.node_id);
+    if (answer.granted && !answer.dry_run) world_.MomentOfGrant(index_, answer.asked.node_id);
     respond([answer](Node& caller) {
       Live& c = *caller.live_;
-      if (c.restart != nullptr) {
-        caller.ApplyRestart(c.restart->OnGrantAnswer(answer, caller.Now()));
+      if (c.candidate != nullptr) {
+        caller.ApplyCandidate(c.candidate->OnGrantAnswer(answer, caller.Now()));
       }
     });
   };
   if (!decision.persist.has_value()) return tell();
   PersistPromises(tell, world_.planted().grant_not_written);
   EpochRose(ask.epoch);
+}
+
+// ---- Handed over: who asks, and who is asked.
+
+void Node::ApplyHandOver(const replication::HandOverEffects& effects) {
+  Live& l = *live_;
+  if (effects.ask) {
+    for (int i = 0; i < world_.nodes(); ++i) {
+      if (NodeName(i) != l.hand_over->target()) continue;
+      world_.network().Call(
+          index_, i, [ask = l.hand_over->ask()](Node& callee, const Network::Respond& respond) {
+            callee.OnTakeOverAsk(ask, respond);
+          });
+    }
+  }
+  if (!effects.accepted.has_value() && !effects.refused && !effects.superseded) return;
+  l.hand_over = nullptr;
+  if (effects.accepted.has_value()) SeeEpoch(*effects.accepted);
+  if (effects.refused) {
+    Trace("the hand-over is refused");
+    ApplyRole(l.role.OnHandOverRefused());
+  }
+}
+
+void Node::OnTakeOverAsk(const replication::TakeOverAsk& ask, const Network::Respond& respond) {
+  Live& l = *live_;
+  const replication::TakeOverFacts facts{
+      .self = id_,
+      .promises = world_.planted().take_over_early ? l.guard.promises() : disk_.image().promises,
+      .log = CandidateLogNow().shape,
+      .under_way = l.candidate != nullptr || l.role.role() != Role::kSecondary};
+  const replication::TakeOverDecision decision = replication::DecideTakeOver(ask, facts);
+  if (decision.begin) {
+    l.mode = replication::CandidateMode::kTakeOver;
+    l.order = {};
+    ApplyRole(l.role.OnPromote());
+  }
+  respond([answer = decision.answer, ask](Node& caller) {
+    Live& c = *caller.live_;
+    if (c.hand_over == nullptr || c.hand_over->ask().hand_over != ask.hand_over) return;
+    caller.ApplyHandOver(c.hand_over->OnAnswer(answer));
+  });
 }
 
 }  // namespace holdfast::sim

@@ -32,7 +32,8 @@ void Node::ApplyFollower(const FollowerEffects& effects) {
     Trace(fmt::format("follows {} from {}", ToText(effects.follow_epoch), ToText(last())));
     l.track.Follow(effects.follow_epoch, effects.follow_first_seq);
     world_.Moment(index_);
-    AbandonRestart();  // Its facts are of a log that changes from now on.
+    AbandonCandidate();  // Its facts are of a log that changes from now on.
+    l.hand_over = nullptr;
   }
   if (effects.send_ack) SendAck();
 }
@@ -40,7 +41,7 @@ void Node::ApplyFollower(const FollowerEffects& effects) {
 void Node::DropLink(const FollowerEffects& effects) {
   Trace(fmt::format("drops the stream: {} {}", replication::ToText(*effects.drop),
                     effects.drop_detail));
-  if (*effects.drop == replication::FollowerDrop::kDiverged) {
+  if (*effects.drop == replication::FollowerDrop::kDiverged && !world_.AnyLoss()) {
     world_.checker().Fail(fmt::format("{} diverged: {}", id_, effects.drop_detail));
   }
   Live& l = *live_;
@@ -177,7 +178,7 @@ void Node::FollowerBatch(const BatchInfo& batch, const std::vector<Entry>& entri
   const uint64_t to = l.track.head_seq();
   if (world_.planted().show_pending) {
     l.shown = to;
-    world_.checker().OnShown(index_, to, l.log);
+    ShowState(to);
   }
   disk_.Submit(
       Disk::kStore,
@@ -207,25 +208,41 @@ void Node::FollowerHeartbeat(const replication::HeartbeatInfo& heartbeat) {
 void Node::FollowerSnapshot(const std::vector<Entry>& entries) {
   live_->busy = live_->installing = true;
   world_.Moment(index_);
+  if (entries.size() < live_->shown) {  // The positions that are on their way must not come after.
+    return disk_.Barrier(Disk::kPosition, [this, entries, link = live_->link] {
+      if (live_->link == link) return InstallSnapshot(entries, link);
+      live_->installing = false;
+      if (live_->link != nullptr && live_->hello_waits) SayHello();
+    });
+  }
+  InstallSnapshot(entries, live_->link);
+}
+
+void Node::InstallSnapshot(const std::vector<Entry>& entries, const LinkPtr& from) {
   const replication::EntryMeta at = entries.back().meta;
   const auto history = replication::HistoryUpTo(live_->follower->answer_history(), at.seq);
+  const bool back = at.seq < live_->shown;
   disk_.Submit(
       Disk::kStore,
-      [entries, history](DiskImage& image) {
+      [entries, history, back](DiskImage& image) {
         image.log = entries;
         image.history = history;
         image.rows_seq = entries.size();
         image.oldest_retained = entries.size() + 1;
+        if (back) image.position = entries.size();
       },
-      [this, entries, history, at, link = live_->link] {
+      [this, entries, history, at, link = from] {
         // In place, whoever sent it and whatever became of that link.
         Live& l = *live_;
         l.log = entries;
         l.track.Reset(at, history);
         l.oldest_retained = at.seq + 1;
-        l.position_submitted = std::max(l.position_submitted, at.seq);
+        l.position_submitted = at.seq;
         l.shown = at.seq;
-        world_.checker().OnShown(index_, at.seq, l.log);
+        l.state = {};
+        l.state_seq = 0;
+        world_.checker().OnTakenBack(index_, at.seq);
+        ShowState(at.seq);
         l.installing = false;
         if (l.link != nullptr && l.hello_waits) return SayHello();
         if (l.link != link || link == nullptr) return;

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -10,16 +11,19 @@
 namespace holdfast::sim {
 
 using replication::CommitRule;
-using replication::HelloInfo;
 using replication::Level;
-using replication::PrimaryLog;
-using replication::PublisherEffects;
-using replication::PublisherMachine;
+using replication::Role;
+using replication::SwitchoverEffects;
 using replication::ToText;
 
 namespace {
-constexpr size_t kEntryBytes = 200;
+
+std::vector<std::string> Without(std::vector<std::string> all, const std::string& id) {
+  std::erase(all, id);
+  return all;
 }
+
+}  // namespace
 
 // ---- Writing.
 
@@ -27,16 +31,29 @@ void Node::Lead(const Epoch& epoch) {
   Live& l = *live_;
   l.track.Lead(epoch);
   l.start_seq = l.track.head_seq() + 1;
-  const uint32_t k = SettingK();
-  l.rule = std::make_unique<CommitRule>(replication::CommitStart{
-      .epoch = epoch,
-      .start_seq = l.start_seq,
-      .committed_seq = l.track.committed_seq(),
-      .k = world_.planted().commit_without_followers ? 0 : k,
-      .pending = world_.planted().commit_without_followers ? std::vector<replication::KSetting>{}
-                                                           : PendingK(),
-      .voters = Others()});
-  Append(Entry{});
+  const bool planted = world_.planted().commit_without_followers;
+  const Setting setting = CommittedSetting();
+  const auto pending = planted ? std::vector<replication::KSetting>{} : PendingSettings();
+  replication::CommitStart start{.epoch = epoch,
+                                 .start_seq = l.start_seq,
+                                 .committed_seq = l.track.committed_seq(),
+                                 .k = planted ? 0 : setting.k,
+                                 .degrade = setting.degrade,
+                                 .wait = kDegradeWait,
+                                 .pending = pending,
+                                 .voters = Without(Voters(), id_),
+                                 .pending_voters = {}};
+  for (auto& voters : PendingVoters()) start.pending_voters.push_back(Without(voters, id_));
+  l.rule = std::make_unique<CommitRule>(std::move(start));
+  Entry entry;
+  if (l.start_k.has_value()) {
+    const bool degrade = pending.empty() ? setting.degrade : pending.back().degrade;
+    entry.setting = Setting{*std::exchange(l.start_k, std::nullopt), degrade};
+    if (!planted) {
+      l.rule->OnSettingAppended({l.start_seq, entry.setting->k, degrade, kDegradeWait});
+    }
+  }
+  Append(std::move(entry));
   world_.Moment(index_);
   ApplyRole(l.role.OnEpochStartAppended());
 }
@@ -46,6 +63,7 @@ void Node::Append(Entry entry) {
   entry.meta = replication::Next(l.track.head(), l.role.epoch(), world_.NextContent());
   const auto start = l.track.AppendOwn(entry.meta);
   if (start.has_value()) Trace(fmt::format("begins {}", ToText(entry.meta)));
+  if (!l.log.empty()) world_.checker().OnAppended(index_, l.log.back(), entry);
   l.log.push_back(std::move(entry));
   Flush();
   std::vector<uint64_t> ids;
@@ -56,17 +74,26 @@ void Node::Append(Entry entry) {
   }
 }
 
-bool Node::Write(uint64_t number, std::optional<uint32_t> k) {
+bool Node::Write(Entry entry) {
   Live& l = *live_;
-  if (!gate_open() || !l.rule->ConnectedEnough()) return false;
+  if (!gate_open() || l.stopping_since.has_value() || !l.rule->ConnectedEnough()) return false;
   const uint64_t seq = l.track.head_seq() + 1;
-  if (k.has_value() && !world_.planted().commit_without_followers) {
-    l.rule->OnSettingAppended({seq, *k});
+  if (entry.setting.has_value()) {
+    Trace(fmt::format("sets k to {}{} at {}", entry.setting->k,
+                      entry.setting->degrade ? ", degrade" : "", seq));
+    if (!world_.planted().commit_without_followers) {
+      l.rule->OnSettingAppended({seq, entry.setting->k, entry.setting->degrade, kDegradeWait});
+    }
   }
-  if (k.has_value()) Trace(fmt::format("sets k to {} at {}", *k, seq));
-  Append(Entry{.meta = {}, .k = k, .write = number});
-  const Level level = world_.random().Chance(0.2) ? Level::kApplied : Level::kDurable;
-  l.waiting.push_back({l.log.back(), level});
+  if (entry.voters.has_value()) {
+    Trace(fmt::format("sets the voters to {} at {}", fmt::join(*entry.voters, " "), seq));
+    VotersAppended(seq, *entry.voters);
+  }
+  Append(std::move(entry));
+  constexpr Level kLevels[] = {Level::kLocal, Level::kReceived, Level::kDurable, Level::kApplied};
+  const Level level = kLevels[world_.random().Below(4)];
+  l.waiting.push_back(
+      {l.log.back(), level, static_cast<uint32_t>(world_.random().Below(l.rule->k() + 1))});
   return true;
 }
 
@@ -92,6 +119,7 @@ void Node::Flush() {
         now.rule->OnOwnDurable(to);
         Flush();
         RuleMoved();
+        StepSwitchover();
       });
 }
 
@@ -115,156 +143,113 @@ void Node::RuleMoved() {
   Answer();
 }
 
+// Members that changed count for what follows.
+void Node::VotersAppended(uint64_t seq, const std::vector<std::string>& voters) {
+  for (int i = 0; i < world_.nodes(); ++i) {
+    const std::string id = NodeName(i);
+    const bool votes = std::find(voters.begin(), voters.end(), id) != voters.end();
+    if (i != index_) live_->rule->OnVoterAppended(seq, id, votes);
+  }
+}
+
 void Node::Answer() {
   Live& l = *live_;
   if (l.rule == nullptr) return;
   const bool early = world_.planted().answer_before_commit;
   std::erase_if(l.waiting, [&](const Waiting& waiting) {
     const uint64_t seq = waiting.entry.meta.seq;
-    const bool may = early ? seq <= l.track.durable_seq()
-                           : seq <= l.shown && l.rule->Answerable(waiting.level, l.rule->k(), seq);
+    const bool may =
+        early ? seq <= l.track.durable_seq()
+              : seq <= l.shown && l.rule->Answerable(waiting.level, waiting.level_k, seq);
     if (may) world_.checker().OnAnswered(index_, waiting.entry);
     return may;
   });
 }
 
-// ---- Publishing.
+// ---- Handing over, and stopping in order.
 
-void Node::OnAccepted(const LinkPtr& link) {
-  live_->streams.emplace(link->id, Stream{.link = link, .machine = PublisherMachine(Now())});
+void Node::Switchover(int target) {
+  Live& l = *live_;
+  if (!gate_open() || l.switchover != nullptr || l.stopping_since.has_value()) return;
+  Trace(fmt::format("is to hand over to {}", NodeName(target)));
+  l.switchover = std::make_unique<replication::SwitchoverMachine>(NodeName(target), Now());
+  ApplySwitchover(l.switchover->Begin(Progress()));
 }
 
-PrimaryLog Node::LogNow(const HelloInfo& hello) const {
+replication::SwitchoverProgress Node::Progress() const {
   const Live& l = *live_;
-  PrimaryLog log{.cluster_id = "sim",
-                 .epoch = l.role.epoch(),
-                 .shape = l.track.Shape(),
-                 .committed_seq = l.track.committed_seq(),
-                 .oldest_retained_seq = l.oldest_retained,
-                 .feature_level = 1,
-                 .serving = l.role.publishing()};
-  if (hello.last.seq > 0 && hello.last.seq + 1 >= l.oldest_retained &&
-      hello.last.seq <= l.log.size()) {
-    log.digest_at_their_last = l.log[hello.last.seq - 1].meta.digest;
+  const std::string& target = l.switchover->target();
+  const auto voters = Voters();
+  replication::SwitchoverProgress out{
+      .head = l.track.head_seq(),
+      .committed = l.track.committed_seq(),
+      .target_votes = std::find(voters.begin(), voters.end(), target) != voters.end()};
+  for (const auto& [id, stream] : l.streams) {
+    if (stream.node_id != target || !stream.machine.live()) continue;
+    out.target_streams = true;
+    out.target_durable = std::max(out.target_durable, stream.machine.acks().durable_seq);
   }
-  return log;
+  return out;
 }
 
-void Node::OnHello(uint64_t id, const HelloInfo& hello) {
+void Node::StepSwitchover() {
+  if (live_->switchover == nullptr || live_->rule == nullptr) return;
+  ApplySwitchover(live_->switchover->OnProgress(Progress(), Now()));
+}
+
+void Node::ApplySwitchover(const SwitchoverEffects& effects) {
   Live& l = *live_;
-  if (!l.streams.contains(id)) return;
-  Stream& stream = l.streams.at(id);
-  stream.node_id = hello.node_id;
-  const PublisherEffects effects = stream.machine.OnHello(hello, LogNow(hello), Now());
-  if (effects.answer.has_value()) {
-    Trace(fmt::format("answers {} (ends {}, committed {}): verdict {} cut {} {}", hello.node_id,
-                      ToText(hello.last), hello.committed_seq,
-                      static_cast<int>(effects.answer->verdict), effects.answer->cut_after_seq,
-                      effects.answer->reason));
-    if (effects.answer->reason.starts_with("diverged")) {
-      world_.checker().Fail(fmt::format("{}: {}", hello.node_id, effects.answer->reason));
-    }
+  if (effects.hold_writes) ApplyRole(l.role.OnSwitchover());
+  if (effects.append_hand_over) ApplyRole(l.role.OnAppendHandOver());
+  if (effects.abandon) {
+    Trace(fmt::format("does not hand over: {}", l.switchover->reason()));
+    l.switchover = nullptr;
+    ApplyRole(l.role.OnSwitchoverAbandoned());
   }
-  if (effects.send_snapshot) stream.snapshot_from = hello.committed_seq;
-  // Before what a refusal ends: each stream that said hello begins once and ends once.
-  if (l.rule != nullptr) l.rule->OnConnected(hello.node_id);
-  ApplyStream(id, effects);
+  if (effects.step_down) {
+    l.switchover = nullptr;
+    ApplyRole(l.role.OnHandedOver());
+  }
 }
 
-void Node::OnAck(uint64_t id, const replication::AckInfo& ack) {
-  const auto it = live_->streams.find(id);
-  if (it != live_->streams.end()) ApplyStream(id, it->second.machine.OnAck(ack, Now()));
-}
-
-void Node::ApplyStream(uint64_t id, const PublisherEffects& effects) {
+void Node::AppendHandOver() {
   Live& l = *live_;
-  const LinkPtr link = l.streams.at(id).link;
-  const std::string node_id = l.streams.at(id).node_id;
-  Node& follower = world_.node(link->follower);
-  if (effects.answer.has_value()) {
-    world_.network().Send(link, kFollowerEnd, [&follower, link, answer = *effects.answer] {
-      follower.Arrived(link, [&follower, answer] { follower.FollowerAnswer(answer); });
-    });
-  }
-  if (effects.batch.has_value()) SendBatch(id, *effects.batch);
-  if (effects.heartbeat.has_value()) {
-    world_.network().Send(link, kFollowerEnd, [&follower, link, beat = *effects.heartbeat] {
-      follower.Arrived(link, [&follower, beat] { follower.FollowerHeartbeat(beat); });
-    });
-  }
-  if (effects.send_snapshot) SendSnapshots();
-  if (effects.drop.has_value()) {
-    Trace(fmt::format("drops {}: {} {}", node_id, replication::ToText(*effects.drop),
-                      effects.drop_detail));
-    // Closed after what was sent, for the follower is to read the answer; in the meantime it may
-    // have come again, or an epoch may have begun.
-    world_.timeline().After(milliseconds(300), Alive([this, link, node_id] {
-                              world_.network().Close(link, kPrimaryEnd);
-                              if (live_->rule != nullptr) live_->rule->OnDisconnected(node_id);
-                            }));
-    l.streams.erase(id);
-  }
-  if (effects.acked.has_value() && l.rule != nullptr) {
-    l.rule->OnAck(node_id, *effects.acked);
-    RuleMoved();
-  }
-  if (effects.higher_epoch.has_value()) SeeEpoch(*effects.higher_epoch);
+  Entry entry;
+  entry.tail = {replication::LogTail::Kind::kHandOver, l.switchover->target()};
+  l.switchover->OnHandOverAppended(l.track.head_seq() + 1);
+  world_.CountHandOver();
+  Append(std::move(entry));
+  world_.Moment(index_);
 }
 
-void Node::SendBatch(uint64_t id, const replication::SendBatch& what) {
+void Node::StopInOrder() {
+  Trace("is told to stop");
+  live_->stopping_since = Now();
+  StepStop();
+}
+
+void Node::StepStop() {
   Live& l = *live_;
-  const LinkPtr link = l.streams.at(id).link;
-  const uint64_t most = std::min<uint64_t>(what.to_max, what.from + what.records_max - 1);
-  const uint64_t to = what.from + world_.random().Below(most - what.from + 1);
-  std::vector<Entry> entries(l.log.begin() + static_cast<std::ptrdiff_t>(what.from - 1),
-                             l.log.begin() + static_cast<std::ptrdiff_t>(to));
-  replication::BatchInfo batch{
-      .epoch = l.role.epoch(),
-      .first_seq = what.from,
-      .previous_digest = what.from > 1 ? l.log[what.from - 2].meta.digest : Digest{},
-      .entries = {},
-      .committed_seq = l.rule->committed_seq(),
-      .durable_seq = l.track.durable_seq()};
-  for (const Entry& entry : entries) batch.entries.push_back(entry.meta);
-  const size_t bytes = entries.size() * kEntryBytes;
-  Node& follower = world_.node(link->follower);
-  world_.network().Send(link, kFollowerEnd, [&follower, link, batch, entries] {
-    follower.Arrived(link, [&follower, batch, entries] { follower.FollowerBatch(batch, entries); });
-  });
-  world_.timeline().After(world_.random().Between(microseconds(10), milliseconds(1)),
-                          Alive([this, id, from = what.from, to, bytes] {
-                            const auto it = live_->streams.find(id);
-                            if (it == live_->streams.end()) return;
-                            ApplyStream(id, it->second.machine.OnBatchSent(from, to, bytes));
-                          }));
-}
-
-// A snapshot is of what is committed here, and never takes a follower back: it waits until this
-// node has committed what the follower has shown.
-void Node::SendSnapshots() {
-  Live& l = *live_;
-  for (auto& [id, stream] : l.streams) {
-    const uint64_t at = l.track.committed_seq();
-    if (!stream.snapshot_from.has_value() || at == 0 || at < *stream.snapshot_from) continue;
-    stream.snapshot_from.reset();
-    world_.CountSnapshot();
-    Trace(fmt::format("sends {} a snapshot at {}", stream.node_id, at));
-    std::vector<Entry> entries(l.log.begin(), l.log.begin() + static_cast<std::ptrdiff_t>(at));
-    Node& follower = world_.node(stream.link->follower);
-    world_.network().Send(stream.link, kFollowerEnd, [&follower, link = stream.link, entries] {
-      follower.Arrived(link, [&follower, entries] { follower.FollowerSnapshot(entries); });
-    });
-    stream.machine.OnSnapshotSent(at);
+  if (!l.stopping_since.has_value()) return;
+  const bool late = Now() - *l.stopping_since > seconds(1);
+  if (l.role.role() != Role::kPrimary) {
+    if (l.role.role() != Role::kStarting || late) world_.CrashNode(index_);
+    return;
   }
-}
-
-void Node::EndStream(uint64_t id) {
-  const auto it = live_->streams.find(id);
-  if (it == live_->streams.end()) return;
-  const std::string node_id = it->second.node_id;
-  world_.network().Close(it->second.link, kPrimaryEnd);
-  live_->streams.erase(it);
-  if (live_->rule != nullptr && !node_id.empty()) live_->rule->OnDisconnected(node_id);
+  if (l.stop_seq == 0) {
+    if (l.track.committed_seq() < l.track.head_seq() && !late) return;
+    l.stopping_since = Now();
+    l.stop_seq = l.track.head_seq() + 1;
+    Entry entry;
+    entry.tail = {replication::LogTail::Kind::kCleanStop, {}};
+    return Append(std::move(entry));
+  }
+  if (l.track.durable_seq() < l.stop_seq && !disk_.store_failed()) return;
+  bool all = true;
+  for (const auto& [id, stream] : l.streams) {
+    all = all && stream.machine.acks().durable_seq >= l.stop_seq;
+  }
+  if (all || late) world_.CrashNode(index_);
 }
 
 void Node::StopPublishing() {
@@ -277,6 +262,7 @@ void Node::StopPublishing() {
   live_->track.StopLeading();
   live_->rule = nullptr;
   live_->waiting.clear();
+  live_->switchover = nullptr;
   Drain();
 }
 

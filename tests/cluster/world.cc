@@ -14,7 +14,7 @@ using replication::ToText;
 
 namespace {
 constexpr size_t kStoryMax = 120;
-constexpr Nanos kTroubleFor = seconds(40);
+constexpr Nanos kTroubleFor = seconds(60);
 constexpr Nanos kCalmWithin = seconds(90);
 constexpr Nanos kOperatorWaits = seconds(12);
 }  // namespace
@@ -36,9 +36,12 @@ void World::Trace(int node, const std::string& what) {
 void World::Install() {
   const Epoch first{1, NodeName(0)};
   DiskImage& image = node(0).disk().image();
-  image.log.push_back({replication::Next({}, first, NextContent()), plan_.k, 0});
+  Entry entry{.meta = replication::Next({}, first, NextContent()), .setting = plan_.setting};
+  entry.voters.emplace();
+  for (int i = 0; i < plan_.voters; ++i) entry.voters->push_back(NodeName(i));
+  image.log.push_back(std::move(entry));
   image.history = {{first, 1, {}}};
-  image.promises = {.granted = first, .own = first, .resumed_from = {}};
+  image.promises = {.granted = first, .own = first, .resumed_from = {}, .granted_ks = {}};
   checker_.OnRuleCommitted(0, first, 1, image.log);
   image.rows_seq = image.position = 1;
 
@@ -54,7 +57,7 @@ void World::Install() {
   promotions_ = random_.Unit();
   moments_ = random_.Chance(0.6) ? random_.Unit() * 0.4 : 0;
   plots_ = random_.Chance(0.6) ? random_.Unit() : 0;
-  trouble_every_ = random_.Between(milliseconds(100), milliseconds(1200));
+  trouble_every_ = random_.Between(milliseconds(60), milliseconds(900));
   write_every_ = random_.Between(milliseconds(5), milliseconds(300));
   for (auto& node : nodes_) node->Boot();
 }
@@ -72,13 +75,12 @@ Outcome World::Run() {
     if (checker_.answered() > calm_answers_) quiet_ = true;
   }
   if (!Converged()) checker_.Fail("does not converge though all is calm");
-  Outcome out{.failure = checker_.failure().value_or(""),
-              .story = {},
-              .answered = checker_.answered(),
-              .committed = checker_.committed(),
-              .epochs = checker_.epochs(),
-              .snapshots = snapshots_,
-              .cuts = cuts_};
+  Outcome out = count_;
+  out.failure = checker_.failure().value_or("");
+  out.answered = checker_.answered();
+  out.committed = checker_.committed();
+  out.epochs = checker_.epochs();
+  out.lost = checker_.lost();
   Status();
   for (const std::string& line : story_) out.story += line + "\n";
   return out;
@@ -104,12 +106,8 @@ void World::Client() {
   timeline_.After(random_.Between(Nanos(0), write_every_ * 2), [this] { Client(); });
   const int to = Primary();
   if (to < 0 || quiet_) return;
-  std::optional<uint32_t> k;
-  if (!calm_ && random_.Chance(0.01)) k = static_cast<uint32_t>(random_.Index(plan_.nodes));
   const int burst = random_.Chance(0.02) ? 150 : 1;
-  for (int i = 0; i < burst && node(to).gate_open(); ++i) {
-    node(to).Write(++writes_, i == 0 ? k : std::nullopt);
-  }
+  for (int i = 0; i < burst && node(to).gate_open(); ++i) node(to).Write(NewWrite(node(to)));
 }
 
 // ---- What goes wrong.
@@ -118,7 +116,7 @@ void World::Trouble() {
   if (calm_) return;
   timeline_.After(random_.Between(Nanos(0), trouble_every_ * 2), [this] { Trouble(); });
   if (timeline_.now() < plot_until_) return;
-  switch (random_.Below(9)) {
+  switch (random_.Below(14)) {
     case 0:
     case 1:
       if (random_.Chance(crashes_)) CrashOne();
@@ -134,19 +132,36 @@ void World::Trouble() {
     }
     case 5: {
       const int failing = random_.Index(plan_.nodes);
-      if (!random_.Chance(crashes_ * 0.3) || !node(failing).up()) return;
-      node(failing).FailLog();
+      if (!random_.Chance(crashes_ * 0.3) || !node(failing).answers()) return;
+      if (random_.Chance(0.6)) {
+        node(failing).FailLog();
+      } else {
+        node(failing).disk().Fail(random_.Chance(0.5) ? Disk::kFacts : Disk::kPosition);
+      }
       return timeline_.After(random_.Between(milliseconds(100), seconds(8)), [this, failing] {
         if (!calm_) CrashNode(failing);
       });
     }
     case 6: {
       Node& one = node(random_.Index(plan_.nodes));
-      if (one.up()) one.Trim();
+      if (one.answers()) one.Trim();
       return;
     }
     case 7:
       if (random_.Chance(promotions_)) CutOffPrimary();
+      return;
+    case 8:
+      return SwitchOver();
+    case 9:
+      if (random_.Chance(crashes_)) StopOne();
+      return;
+    case 10:
+      return PauseOne();
+    case 11:
+      return node(random_.Index(plan_.nodes))
+          .JumpClock(random_.Between(milliseconds(1), seconds(20)));
+    case 12:
+      if (random_.Chance(promotions_)) PromoteTheSlow();
       return;
     default:
       if (random_.Chance(promotions_)) PromoteOne(random_.Index(plan_.nodes));
@@ -162,13 +177,14 @@ void World::CrashOne() {
   CrashNode(primary >= 0 && random_.Chance(0.5) ? primary : random_.Index(plan_.nodes));
 }
 
-void World::CrashNode(int index, bool back_at_once) {
+void World::CrashNode(int index, bool back_at_once, Nanos down) {
   if (!node(index).up()) return;
   node(index).Crash();
-  const Nanos pause = back_at_once || random_.Chance(0.5)
+  const Nanos pause = down > Nanos(0) ? down
+                      : back_at_once || random_.Chance(0.5)
                           ? random_.Between(milliseconds(10), milliseconds(500))
                           : random_.Between(milliseconds(500), seconds(10));
-  BootWhenAllowed(index, pause);
+  BootAfter(index, pause);
 }
 
 void World::Moment(int index) {
@@ -195,12 +211,9 @@ void World::MomentOfGrant(int voter, const std::string& candidate) {
   });
 }
 
-void World::BootWhenAllowed(int index, Nanos pause) {
+void World::BootAfter(int index, Nanos pause) {
   timeline_.After(pause, [this, index] {
-    if (node(index).up()) return;
-    const Nanos held = held_until_[static_cast<size_t>(index)] - timeline_.now();
-    if (held > Nanos(0)) return BootWhenAllowed(index, held);
-    node(index).Boot();
+    if (!node(index).up()) node(index).Boot();
   });
 }
 
@@ -233,36 +246,24 @@ void World::CutOffPrimary() {
   const Nanos pause = random_.Between(seconds(3), seconds(6));
   if (random_.Chance(plots_)) plot_until_ = timeline_.now() + pause + seconds(8);
   timeline_.After(pause, [this, primary] {
-    const int best = MostAhead(primary);
+    const int best = random_.Chance(0.6) ? MostAhead(primary) : random_.Index(plan_.nodes);
     if (!calm_ && best >= 0) PromoteOne(best);
   });
 }
 
-// Of those who are up, but `without`.
+// Of those who are up and vote, but `without`.
 int World::MostAhead(int without) {
   int best = -1;
   for (int i = 0; i < plan_.nodes; ++i) {
-    if (i == without || !node(i).up()) continue;
+    if (i == without || !node(i).answers()) continue;
+    const auto voters = node(i).Voters();
+    if (std::find(voters.begin(), voters.end(), NodeName(i)) == voters.end()) continue;
     const auto rank = [this](int at) {
       return std::pair(node(at).last().epoch, node(at).last().seq);
     };
     if (best < 0 || rank(i) > rank(best)) best = i;
   }
   return best;
-}
-
-// The operator's word is only given where it is true, and stays true until it is used: all others
-// are down, and none of them served in an epoch newer than the candidate's log.
-void World::PromoteOne(int index) {
-  if (!node(index).up() || !node(index).MayPromote()) return;
-  bool word = true;
-  for (int i = 0; i < plan_.nodes; ++i) {
-    if (i == index) continue;
-    word = word && !node(i).up() &&
-           node(i).disk().image().promises.own.number <= node(index).last().epoch.number;
-  }
-  if (word) held_until_.fill(timeline_.now() + kWordHolds);
-  node(index).Promote(word);
 }
 
 // ---- The end: all is well again, and must become one.
@@ -274,19 +275,21 @@ void World::BeCalm() {
   network_.Heal();
   for (int i = 0; i < plan_.nodes; ++i) {
     node(i).disk().SlowUntil({});
-    if (node(i).disk().store_failed()) node(i).Crash();
+    if (node(i).disk().failed() || (node(i).up() && !node(i).answers())) node(i).Crash();
     if (!node(i).up()) node(i).Boot();
   }
   calm_answers_ = checker_.answered();
   helped_at_ = timeline_.now();
 }
 
-// Where the rules say "promote a node", somebody does: the one that is most ahead.
+// Where the rules say "promote a node", somebody does: the one that is most ahead; and where that
+// is refused with all members up, what cannot be had is given up.
 void World::Help() {
   if (Primary() >= 0 || timeline_.now() - helped_at_ < kOperatorWaits) return;
   helped_at_ = timeline_.now();
   const int best = MostAhead(-1);
-  if (node(best).MayPromote()) node(best).Promote(false);
+  if (best >= 0)
+    node(best).Promote({.accept_loss = {.records = 0, .unknown = ++helps_ > 2}, .k = {}});
 }
 
 bool World::Converged() {

@@ -16,7 +16,8 @@ namespace holdfast::sim {
 struct Plan {
   uint64_t seed = 0;
   int nodes = 3;
-  uint32_t k = 1;
+  int voters = 3;  // the first ones
+  Setting setting{.k = 1, .degrade = false};
   Planted planted;
 };
 
@@ -28,10 +29,14 @@ struct Outcome {
   uint64_t epochs = 0;
   uint64_t snapshots = 0;
   uint64_t cuts = 0;
+  uint64_t orders = 0;      // that led to a new epoch
+  uint64_t fetches = 0;     // of somebody's tail
+  uint64_t hand_overs = 0;  // records
+  uint64_t take_overs = 0;  // that led to a new epoch
+  uint64_t yields = 0;
+  uint64_t lost = 0;  // records that an operator gave up
+  uint64_t stops = 0;
 };
-
-// How long an operator's word is true: whoever is down stays so.
-inline constexpr Nanos kWordHolds = seconds(3);
 
 // The whole of it: nodes, network, a client that writes, an operator that promotes, and what goes
 // wrong. One seed is one run.
@@ -55,8 +60,19 @@ class World {
   void Moment(int index);
   // The worst one: the candidate has its grant, and the voter goes back to the others.
   void MomentOfGrant(int voter, const std::string& candidate);
-  void CountSnapshot() { ++snapshots_; }
-  void CountCut() { ++cuts_; }
+  // The operator's word was used: whoever did not grant is started where it reaches `epoch`.
+  void OnWordUsed(const std::vector<std::string>& granted, const Epoch& epoch);
+  void OnBoot(int index);
+  void CrashNode(int index, bool back_at_once = false, Nanos down = {});
+  uint64_t keys() const { return keys_; }  // 1 to keys() were made
+  bool AnyLoss() const { return checker_.lost() > 0; }
+  void CountSnapshot() { ++count_.snapshots; }
+  void CountCut() { ++count_.cuts; }
+  void CountOrder() { ++count_.orders; }
+  void CountFetch() { ++count_.fetches; }
+  void CountHandOver() { ++count_.hand_overs; }
+  void CountTakeOver() { ++count_.take_overs; }
+  void CountYield() { ++count_.yields; }
 
  private:
   void Install();
@@ -64,10 +80,17 @@ class World {
   void Client();
   void Trouble();
   void CrashOne();
-  void CrashNode(int index, bool back_at_once = false);
-  void BootWhenAllowed(int index, Nanos pause);
+  void BootAfter(int index, Nanos pause);
   void BlockSome();
+  // world_operator.cc
   void PromoteOne(int index);
+  // The primary dies for a while, and one that could not follow it is promoted.
+  void PromoteTheSlow();
+  void PauseOne();
+  void SwitchOver();
+  void StopOne();
+  Entry NewWrite(Node& primary);
+  std::optional<std::vector<std::string>> ChangedVoters(Node& primary);
   // The primary is cut off, and somebody else is promoted in its place.
   void CutOffPrimary();
   void Isolate(int index, Nanos pause);
@@ -86,8 +109,8 @@ class World {
   std::vector<std::unique_ptr<Node>> nodes_;
   std::deque<std::string> story_;
   bool calm_ = false;
-  bool quiet_ = false;                    // no more writes
-  std::array<MonoTime, 3> held_until_{};  // down by the operator's word
+  bool quiet_ = false;                        // no more writes
+  std::array<Epoch, kNodesMax> must_hear_{};  // of nodes that were down by the operator's word
   double crashes_ = 0;
   double blocks_ = 0;
   double promotions_ = 0;
@@ -100,8 +123,9 @@ class World {
   uint64_t writes_ = 0;
   uint64_t calm_answers_ = 0;
   MonoTime helped_at_{};
-  uint64_t snapshots_ = 0;
-  uint64_t cuts_ = 0;
+  uint64_t keys_ = 0;
+  int helps_ = 0;
+  Outcome count_;
 };
 
 }  // namespace holdfast::sim

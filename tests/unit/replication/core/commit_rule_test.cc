@@ -201,5 +201,141 @@ TEST(CommitRuleTest, AStreamRefusedBeforeTheEpochMayEndWithinIt) {
   EXPECT_FALSE(rule.ConnectedEnough());
 }
 
+// ---- Degrade.
+
+using std::chrono::seconds;
+constexpr MonoTime kNow{seconds(1000)};
+
+CommitStart Degrading(uint32_t k, std::vector<KSetting> pending = {}) {
+  CommitStart start = Start(k, std::move(pending));
+  start.degrade = true;
+  return start;
+}
+
+TEST(DegradeTest, CommitsAloneAfterTheWaitAndSaysSo) {
+  CommitRule rule(Degrading(1));
+  rule.OnOwnDurable(13);
+  EXPECT_TRUE(rule.ConnectedEnough()) << "nothing is refused";
+  EXPECT_EQ(rule.OnTick(kNow), 8u);
+  EXPECT_EQ(rule.OnTick(kNow + seconds(4)), 8u);
+  EXPECT_FALSE(rule.degraded());
+  EXPECT_EQ(rule.OnTick(kNow + seconds(5)), 13u);
+  EXPECT_TRUE(rule.degraded());
+  EXPECT_TRUE(rule.Answerable(Level::kDurable, 1, 13));
+  EXPECT_EQ(rule.OnOwnDurable(14), 14u) << "from then on at once";
+}
+
+TEST(DegradeTest, IsBackWithKOnceTheyHaveAllThatIsCommitted) {
+  CommitRule rule(Degrading(1));
+  rule.OnOwnDurable(13);
+  rule.OnTick(kNow);
+  rule.OnTick(kNow + seconds(5));
+  rule.OnConnected("b");
+  rule.OnAck("b", Durable(12));
+  EXPECT_TRUE(rule.degraded());
+  rule.OnAck("b", Durable(13));
+  EXPECT_FALSE(rule.degraded());
+  EXPECT_EQ(rule.OnOwnDurable(20), 13u);
+  EXPECT_EQ(rule.OnAck("b", Durable(20)), 20u);
+}
+
+TEST(DegradeTest, TheWaitCountsForEachRecordAnew) {
+  CommitRule rule(Degrading(1));
+  rule.OnConnected("b");
+  rule.OnOwnDurable(13);
+  rule.OnTick(kNow);
+  rule.OnAck("b", Durable(13));
+  rule.OnOwnDurable(14);
+  EXPECT_EQ(rule.OnTick(kNow + seconds(5)), 13u);
+  EXPECT_FALSE(rule.degraded());
+  EXPECT_EQ(rule.OnTick(kNow + seconds(10)), 14u);
+}
+
+TEST(DegradeTest, BlockNeverCommitsAlone) {
+  CommitRule rule(Start(1));
+  rule.OnOwnDurable(13);
+  for (int s = 0; s < 100; ++s) EXPECT_EQ(rule.OnTick(kNow + seconds(s)), 8u);
+}
+
+TEST(DegradeTest, TheStartRecordIsCommittedAloneOnlyIfEverySettingInTheLogSaysSo) {
+  for (const bool degrade : {false, true}) {
+    CommitRule rule(Degrading(1, {{9, 1, degrade}}));
+    rule.OnOwnDurable(11);
+    rule.OnTick(kNow);
+    EXPECT_EQ(rule.OnTick(kNow + seconds(5)), degrade ? 11u : 8u);
+  }
+}
+
+TEST(DegradeTest, ASettingWithBlockEndsIt) {
+  CommitRule rule(Degrading(1));
+  rule.OnOwnDurable(13);
+  rule.OnTick(kNow);
+  rule.OnTick(kNow + seconds(5));
+  rule.OnSettingAppended({14, 1});
+  EXPECT_EQ(rule.OnOwnDurable(14), 14u);
+  EXPECT_FALSE(rule.degraded());
+  EXPECT_EQ(rule.OnOwnDurable(15), 14u);
+}
+
+// ---- Members.
+
+TEST(VoterTest, AChangeOfMembersCountsForWhatFollowsItsRecord) {
+  CommitRule rule(Start(1));
+  for (const char* id : {"b", "c"}) rule.OnConnected(id);
+  rule.OnOwnDurable(11);
+  rule.OnAck("c", Durable(11));
+  rule.OnVoterAppended(12, "c", false);
+  rule.OnOwnDurable(13);
+  EXPECT_EQ(rule.OnAck("c", Durable(13)), 12u) << "c has no say about 13";
+  EXPECT_EQ(rule.OnAck("b", Durable(13)), 13u);
+}
+
+TEST(VoterTest, AMemberAndASettingBehindEachOtherCountInTurn) {
+  CommitRule rule(Start(1));
+  for (const char* id : {"b", "c", "d"}) rule.OnConnected(id);
+  rule.OnAck("d", Durable(20));
+  rule.OnOwnDurable(11);
+  rule.OnAck("b", Durable(11));
+  rule.OnVoterAppended(12, "d", true);
+  rule.OnSettingAppended({13, 2});
+  rule.OnOwnDurable(20);
+  EXPECT_EQ(rule.OnAck("b", Durable(12)), 13u) << "12 by b, 13 by d, 14 needs two";
+  EXPECT_EQ(rule.OnAck("b", Durable(15)), 15u);
+}
+
+// ---- The start record.
+
+TEST(StartRecordTest, ASettingInItCountsAtOnceForThatVeryRecord) {
+  CommitRule rule(Start(2, {{9, 2}}));
+  rule.OnSettingAppended({11, 0});
+  EXPECT_EQ(rule.OnOwnDurable(12), 12u);
+  EXPECT_EQ(rule.k(), 0u);
+  CommitRule raised(Start(0));
+  raised.OnSettingAppended({11, 1});
+  EXPECT_EQ(raised.OnOwnDurable(12), 8u);
+  raised.OnConnected("b");
+  EXPECT_EQ(raised.OnAck("b", Durable(12)), 12u);
+}
+
+TEST(StartRecordTest, MustBeDurableOnKOfEachSetOfVotersInTheLog) {
+  CommitStart start = Start(1);
+  start.pending_voters = {{"b", "c", "d"}, {"c", "d"}};
+  CommitRule rule(std::move(start));
+  rule.OnOwnDurable(12);
+  for (const char* id : {"b", "c", "d"}) rule.OnConnected(id);
+  EXPECT_EQ(rule.OnAck("b", Durable(12)), 8u) << "b may not vote any more";
+  EXPECT_EQ(rule.OnAck("d", Durable(12)), 12u);
+}
+
+TEST(StartRecordTest, AllOfASetAreEnoughForAKOfAnotherOne) {
+  CommitStart start = Start(2);
+  start.pending_voters = {{"b"}};
+  CommitRule rule(std::move(start));
+  rule.OnOwnDurable(12);
+  for (const char* id : {"b", "c"}) rule.OnConnected(id);
+  rule.OnAck("c", Durable(12));
+  EXPECT_EQ(rule.OnAck("b", Durable(12)), 11u);
+}
+
 }  // namespace
 }  // namespace holdfast::replication

@@ -284,6 +284,8 @@ TEST(EpochGuardTest, ClaimsNothingBelowItsPromises) {
   EXPECT_EQ(guard.NextEpoch(7), E(8, "b"));
   EXPECT_FALSE(guard.Claim(E(3, "b"), {}).has_value());
   EXPECT_FALSE(guard.Claim(E(4, "b"), {}).has_value()) << "that number was promised to a";
+  EXPECT_FALSE(guard.Claim(E(5, "b"), {}).has_value()) << "something is promised to a";
+  guard.GrantSelf(E(5, "b"));
   const auto claimed = guard.Claim(E(5, "b"), E(2, "b"));
   ASSERT_TRUE(claimed.has_value());
   EXPECT_EQ(*claimed, (EpochPromises{E(5, "b"), E(5, "b"), E(2, "b")}));

@@ -64,6 +64,14 @@ TEST(RoleMachineTest, AHigherEpochWhileClaimingNeverReachesTheStartRecord) {
   EXPECT_EQ(m.role(), Role::kSteppingDown);
 }
 
+TEST(RoleMachineTest, AnyPromiseToAnotherEndsAClaim) {
+  RoleMachine m;
+  m.OnStart(true);
+  m.OnRestartAllowed(E(6));
+  EXPECT_TRUE(m.OnHigherEpoch(E(5, "b")).close_gate);
+  EXPECT_EQ(m.OnEpochPersisted(), RoleEffects{});
+}
+
 TEST(RoleMachineTest, ALateCommitOfTheStartRecordDoesNotOpenTheGateAgain) {
   RoleMachine m;
   m.OnStart(true);
@@ -114,6 +122,54 @@ TEST(RoleMachineTest, APromotedSecondaryRestartsAndNobodyElseDoes) {
   failed.OnStart(false);
   failed.OnLogFailed();
   EXPECT_EQ(failed.OnPromote(), RoleEffects{});
+}
+
+TEST(RoleMachineTest, HandsOverByHoldingWritesAndStepsDownToAsk) {
+  RoleMachine m = PrimaryIn(E(4));
+  EXPECT_EQ(m.OnSwitchover(), RoleEffects{.hold_writes = true});
+  EXPECT_FALSE(m.gate_open());
+  EXPECT_TRUE(m.publishing());
+  EXPECT_EQ(m.OnAppendHandOver(), RoleEffects{.append_hand_over = true});
+  EXPECT_EQ(m.OnHandedOver(), (RoleEffects{.close_gate = true, .stop_publishing = true}));
+  EXPECT_EQ(m.OnDrained(), (RoleEffects{.begin_hand_over = true, .start_following = true}));
+  EXPECT_EQ(m.OnHandOverRefused(), RoleEffects{.begin_restart = true});
+}
+
+TEST(RoleMachineTest, ASwitchoverCanBeAbandonedUntilTheRecordIsAppended) {
+  RoleMachine m = PrimaryIn(E(4));
+  m.OnSwitchover();
+  EXPECT_EQ(m.OnHandedOver(), RoleEffects{}) << "nothing was appended";
+  EXPECT_EQ(m.OnSwitchoverAbandoned(), RoleEffects{.release_writes = true});
+  EXPECT_TRUE(m.gate_open());
+  m.OnSwitchover();
+  m.OnAppendHandOver();
+  EXPECT_EQ(m.OnSwitchoverAbandoned(), RoleEffects{});
+  EXPECT_FALSE(m.gate_open());
+}
+
+TEST(RoleMachineTest, AHigherEpochEndsAHandOverToo) {
+  RoleMachine m = PrimaryIn(E(4));
+  m.OnSwitchover();
+  EXPECT_TRUE(m.OnHigherEpoch(E(5, "b")).close_gate);
+  EXPECT_TRUE(m.OnDrained().begin_restart);
+}
+
+TEST(RoleMachineTest, ANodeWhoseLogEndsInItsOwnHandOverAsksAndDoesNotRestart) {
+  RoleMachine m;
+  EXPECT_EQ(m.OnStart(true, /*handed_over=*/true),
+            (RoleEffects{.begin_hand_over = true, .start_following = true}));
+  EXPECT_EQ(m.role(), Role::kSecondary);
+}
+
+TEST(RoleMachineTest, ASplitLastsUntilAHigherEpochIsSeen) {
+  RoleMachine m = PrimaryIn(E(4));
+  m.OnSplit();
+  m.OnDrained();
+  EXPECT_TRUE(m.split());
+  m.OnHigherEpoch(E(4, "b"));
+  EXPECT_TRUE(m.split());
+  m.OnHigherEpoch(E(5, "b"));
+  EXPECT_FALSE(m.split());
 }
 
 }  // namespace
