@@ -25,6 +25,7 @@ inline constexpr size_t kAccountsPerCommandMax = 100;
 inline constexpr size_t kKeysPerUserMax = 64;
 inline constexpr size_t kTokensPerUserMax = 64;
 inline constexpr size_t kInvitesMax = 256;
+inline constexpr size_t kRequestKeysPerUserMax = 100'000;
 inline constexpr size_t kCustomFieldsCharsMax = 16 * 1024;  // their JSON text
 inline constexpr size_t kRecordBytesMax = 4 * 1024 * 1024;
 inline constexpr size_t kChangesPerRecordMax = 1024;

@@ -95,10 +95,15 @@ struct CreateInvite {
   std::string node_id;
   std::string token_hash;  // keyed, 32 bytes
   int64_t expires_ms = 0;
+  bool never_primary = false;  // the member that joins with it does not vote
 };
 struct JoinMember {  // the invite is used up; a member of that name that never came is replaced
   std::string invite_hash;
-  v1::MemberRow member;  // without joined_ms
+  v1::MemberRow member;  // without joined_ms; never votes when the invite says so
+};
+struct ForgetMember {  // with its SSH server's row and its open invites; not the primary itself
+  std::string node_id;
+  std::string primary = {};  // who does it; the ledger knows it too
 };
 struct SetSshd {
   v1::SshdRow sshd;
@@ -107,17 +112,28 @@ struct SetSettings {
   v1::Level level = v1::LEVEL_UNSPECIFIED;
   uint32_t k = 0;  // 0 with local, else from 1
   v1::Policy policy = v1::POLICY_UNSPECIFIED;
+  std::optional<uint32_t> wait_ms = std::nullopt;  // 0: the default; absent: as it is
 };
 
-using CommandBody =
-    std::variant<Bootstrap, AddUser, DeleteUser, SetUserLocked, AddSshKey, RemoveSshKey, IssueToken,
-                 RevokeToken, AddResource, DeleteResource, AddAccounts, DeleteAccount, SetSecret,
-                 SetShare, RevokeShare, CreateInvite, JoinMember, SetSshd, SetSettings>;
+using CommandBody = std::variant<Bootstrap, AddUser, DeleteUser, SetUserLocked, AddSshKey,
+                                 RemoveSshKey, IssueToken, RevokeToken, AddResource, DeleteResource,
+                                 AddAccounts, DeleteAccount, SetSecret, SetShare, RevokeShare,
+                                 CreateInvite, JoinMember, ForgetMember, SetSshd, SetSettings>;
+
+// By which a client says that two requests are one: the second is answered, not done again. Of one
+// principal; another may use the same key.
+struct RequestKey {
+  std::string key;     // 1 to 255 visible ASCII
+  std::string digest;  // keyed, 32 bytes: over everything that was asked for
+  int64_t expires_ms = 0;
+};
 
 struct Command {
   v1::Actor actor;     // user_id 0: the node itself, which may do everything
   int64_t now_ms = 0;  // wall time at the desk
   CommandBody body;
+  std::optional<RequestKey> request_key = std::nullopt;
+  std::string primary = {};  // the node that plans; the ledger fills it in
 };
 
 }  // namespace holdfast::vault

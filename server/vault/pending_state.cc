@@ -11,6 +11,7 @@
 #include "fmt/format.h"
 #include "server/base/check.h"
 #include "server/base/status_macros.h"
+#include "server/vault/request_key_index.h"
 #include "server/vault/unique_index.h"
 
 namespace holdfast::vault {
@@ -44,6 +45,7 @@ struct PendingState::Rep {
   std::array<absl::btree_set<std::pair<uint64_t, uint64_t>>, kListCount> lists;  // of, id
   // Made when first needed: a plan makes a PendingState, and most touch one table or two.
   std::array<std::unique_ptr<UniqueIndex>, kUniqueCount> uniques;
+  RequestKeyIndex request_keys;
   std::deque<Touched> order;  // by seq
 };
 
@@ -65,6 +67,7 @@ UniqueIndex& PendingState::Rep::UniqueAt(Unique unique) {
 
 void PendingState::Rep::Link(const v1::RowKey& key, const Message& row) {
   if (const auto unique = UniqueOf(key.table()); unique.has_value()) UniqueAt(*unique).Insert(&row);
+  if (key.table() == v1::TABLE_REQUEST_KEY) request_keys.Insert(row);
   ForEachListOf(key.table(), row, [&](List list, uint64_t of) {
     lists[static_cast<int>(list)].emplace(of, key.id());
   });
@@ -72,6 +75,7 @@ void PendingState::Rep::Link(const v1::RowKey& key, const Message& row) {
 
 void PendingState::Rep::Unlink(const v1::RowKey& key, const Message& row) {
   if (const auto unique = UniqueOf(key.table()); unique.has_value()) UniqueAt(*unique).Erase(&row);
+  if (key.table() == v1::TABLE_REQUEST_KEY) request_keys.Erase(row);
   ForEachListOf(key.table(), row, [&](List list, uint64_t of) {
     lists[static_cast<int>(list)].erase({of, key.id()});
   });
@@ -236,6 +240,59 @@ size_t PendingState::Count(List list, uint64_t of) const {
   const auto& ours = rep_->lists[static_cast<int>(list)];
   for (auto it = ours.lower_bound({of, 0}); it != ours.end() && it->first == of; ++it) ++count;
   return count;
+}
+
+size_t PendingState::RowCount(v1::Table table) const {
+  if (ShapeOf(table) == nullptr) return 0;
+  size_t count = base_.RowCount(table);
+  const auto weigh = [&](const Message* below, const Rep::Entry& entry) {
+    if (below != nullptr) --count;
+    if (entry.row != nullptr) ++count;
+  };
+  for (const auto& [id, entry] : rep_->tables[table].numbered) {
+    weigh(base_.FindNumbered(table, id), entry);
+  }
+  for (const auto& [name, entry] : rep_->tables[table].named) {
+    weigh(base_.FindNamed(table, name), entry);
+  }
+  return count;
+}
+
+bool PendingState::HasPending(v1::Table table) const {
+  if (ShapeOf(table) == nullptr) return false;
+  const Rep::Table& ours = rep_->tables[table];
+  return !ours.named.empty() || !ours.numbered.empty() || base_.HasPending(table);
+}
+
+bool PendingState::ForEachRequestKey(
+    absl::FunctionRef<bool(int64_t expires_ms, const std::string& id)> visit) const {
+  const auto& hidden = rep_->tables[v1::TABLE_REQUEST_KEY].named;
+  const auto& ours = rep_->request_keys.by_expiry();
+  auto next = ours.begin();
+  const bool whole = base_.ForEachRequestKey([&](int64_t expires_ms, const std::string& id) {
+    for (; next != ours.end() && *next < std::pair(expires_ms, id); ++next) {
+      if (!visit(next->first, next->second)) return false;
+    }
+    return hidden.contains(id) || visit(expires_ms, id);
+  });
+  if (!whole) return false;
+  for (; next != ours.end(); ++next) {
+    if (!visit(next->first, next->second)) return false;
+  }
+  return true;
+}
+
+size_t PendingState::RequestKeyCount(uint64_t user_id) const {
+  size_t count = base_.RequestKeyCount(user_id) + rep_->request_keys.Count(user_id);
+  for (const auto& [id, entry] : rep_->tables[v1::TABLE_REQUEST_KEY].named) {
+    const v1::RequestKeyRow* below = base_.FindRequestKey(id);
+    if (below != nullptr && below->user_id() == user_id) --count;
+  }
+  return count;
+}
+
+size_t PendingState::RequestKeysAtMost(uint64_t user_id) const {
+  return base_.RequestKeysAtMost(user_id) + rep_->request_keys.Count(user_id);
 }
 
 }  // namespace holdfast::vault

@@ -35,6 +35,12 @@ class PendingState : public StateReader {
   bool ForEachName(v1::Table table,
                    absl::FunctionRef<bool(const std::string& name)> visit) const override;
   size_t Count(List list, uint64_t of) const override;
+  size_t RowCount(v1::Table table) const override;
+  bool HasPending(v1::Table table) const override;
+  bool ForEachRequestKey(
+      absl::FunctionRef<bool(int64_t expires_ms, const std::string& id)> visit) const override;
+  size_t RequestKeyCount(uint64_t user_id) const override;
+  size_t RequestKeysAtMost(uint64_t user_id) const override;
 
  private:
   struct Rep;

@@ -6,6 +6,7 @@
 #include "fmt/format.h"
 #include "server/base/status_macros.h"
 #include "server/vault/plan_context.h"
+#include "server/vault/plan_request_key.h"
 #include "server/vault/refusal.h"
 
 namespace holdfast::vault {
@@ -30,6 +31,7 @@ std::string_view NameOf(const SetShare&) { return "share.set"; }
 std::string_view NameOf(const RevokeShare&) { return "share.revoke"; }
 std::string_view NameOf(const CreateInvite&) { return "invite.create"; }
 std::string_view NameOf(const JoinMember&) { return "member.join"; }
+std::string_view NameOf(const ForgetMember&) { return "member.forget"; }
 std::string_view NameOf(const SetSshd&) { return "sshd.set"; }
 std::string_view NameOf(const SetSettings&) { return "settings.set"; }
 
@@ -69,13 +71,23 @@ std::string_view OperationName(const CommandBody& body) {
 
 absl::StatusOr<Planned> Plan(const StateReader& state, const Command& command) {
   HOLDFAST_ASSIGN_OR_RETURN(const v1::UserRow* caller, CallerOf(state, command.actor));
+  if (command.request_key.has_value()) {
+    HOLDFAST_ASSIGN_OR_RETURN(std::optional<Planned> before, PlannedBefore(state, command));
+    if (before.has_value()) return *std::move(before);
+  }
   Draft draft(state);
   Planned planned;
-  PlanContext context{
-      .draft = draft, .caller = caller, .now_ms = command.now_ms, .planned = planned};
+  PlanContext context{.draft = draft,
+                      .caller = caller,
+                      .now_ms = command.now_ms,
+                      .planned = planned,
+                      .primary = command.primary};
   HOLDFAST_RETURN_IF_ERROR(
       std::visit([&](const auto& body) { return PlanBody(body, context); }, command.body));
   planned.operation = OperationName(command.body);
+  if (command.request_key.has_value()) {
+    HOLDFAST_RETURN_IF_ERROR(PutRequestKey(command, planned, draft));
+  }
   HOLDFAST_ASSIGN_OR_RETURN(planned.changes, std::move(draft).Finish());
   return planned;
 }

@@ -21,6 +21,11 @@ struct Planned {
   std::vector<uint64_t> account_ids;
   std::vector<uint64_t> key_ids;
   uint64_t token_id = 0;
+  // The request key was used for this very request before: ids of then, no changes. A token is not
+  // among what can be shown again.
+  bool repeated = false;
+  // ForgetMember: accounts whose secrets that node had.
+  uint64_t secrets_held = 0;
 };
 
 // The operation's name, known before planning: for the audit record of a refusal.

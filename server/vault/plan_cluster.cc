@@ -35,12 +35,43 @@ size_t OtherVoters(const StateReader& state) {
   return voters == 0 ? 0 : static_cast<size_t>(voters) - 1;
 }
 
+// Quorums of before and after one change meet; of two at a time they need not.
+absl::Status RequireNoOtherChange(const PlanContext& context) {
+  if (!context.state().HasPending(v1::TABLE_MEMBER)) return absl::OkStatus();
+  return Refuse(Refusal::kRoleChangeUnderWay,
+                "another change of the members is not committed yet: try again later");
+}
+
+// After a change of the members: are there still as many as must confirm each write?
+absl::Status RequireEnoughVoters(const PlanContext& context) {
+  const v1::ClusterRow* cluster = context.state().Cluster();
+  if (cluster == nullptr || cluster->level() == v1::LEVEL_LOCAL) return absl::OkStatus();
+  const size_t others = OtherVoters(context.state());
+  if (cluster->k() <= others) return absl::OkStatus();
+  return Refuse(
+      Refusal::kNotEnoughSecondaries,
+      fmt::format("{} secondaries must confirm each write, and only {} would be left that "
+                  "vote: lower the settings first",
+                  cluster->k(), others));
+}
+
 absl::Status DropOldInvites(PlanContext& context) {
   std::vector<uint64_t> old;
   for (const v1::InviteRow* invite : context.state().Invites()) {
     if (invite->expires_ms() + kInviteKeptMs < context.now_ms) old.push_back(invite->id());
   }
   for (const uint64_t id : old) {
+    HOLDFAST_RETURN_IF_ERROR(context.draft.Delete(v1::TABLE_INVITE, id));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DropInvitesOf(const std::string& node_id, PlanContext& context) {
+  std::vector<uint64_t> open;
+  for (const v1::InviteRow* invite : context.state().Invites()) {
+    if (invite->node_id() == node_id && invite->used_ms() == 0) open.push_back(invite->id());
+  }
+  for (const uint64_t id : open) {
     HOLDFAST_RETURN_IF_ERROR(context.draft.Delete(v1::TABLE_INVITE, id));
   }
   return absl::OkStatus();
@@ -124,22 +155,47 @@ absl::Status PlanBody(const CreateInvite& body, PlanContext& context) {
   invite.set_node_id(body.node_id);
   invite.set_token_hash(body.token_hash);
   invite.set_expires_ms(body.expires_ms);
+  invite.set_never_primary(body.never_primary);
   context.planned.id = invite.id();
   return context.draft.Put(std::move(invite));
 }
 
 absl::Status PlanBody(const JoinMember& body, PlanContext& context) {
   HOLDFAST_RETURN_IF_ERROR(context.RequireNode());
+  HOLDFAST_RETURN_IF_ERROR(RequireNoOtherChange(context));
   HOLDFAST_ASSIGN_OR_RETURN(v1::InviteRow invite, FindUsableInvite(context, body));
   HOLDFAST_RETURN_IF_ERROR(CheckMember(body.member));
   HOLDFAST_RETURN_IF_ERROR(RequireOwnCertificate(context.state(), body.member));
   context.planned.id = invite.id();
+  const bool never_primary = body.member.never_primary() || invite.never_primary();
   invite.set_used_ms(context.now_ms);
   HOLDFAST_RETURN_IF_ERROR(context.draft.Put(std::move(invite)));
   v1::Row row;
   *row.mutable_member() = body.member;
   row.mutable_member()->set_joined_ms(context.now_ms);
-  return context.draft.Put(std::move(row));
+  row.mutable_member()->set_never_primary(never_primary);
+  HOLDFAST_RETURN_IF_ERROR(context.draft.Put(std::move(row)));
+  return RequireEnoughVoters(context);
+}
+
+absl::Status PlanBody(const ForgetMember& body, PlanContext& context) {
+  HOLDFAST_RETURN_IF_ERROR(context.RequireOperator());
+  HOLDFAST_RETURN_IF_ERROR(RequireNoOtherChange(context));
+  if (context.state().FindMember(body.node_id) == nullptr) {
+    return Refuse(Refusal::kNoSuchMember, fmt::format("no node '{}'", Shown(body.node_id)));
+  }
+  if (body.node_id == context.primary || body.node_id == body.primary) {
+    return Refuse(
+        Refusal::kInvalidInput,
+        fmt::format("node '{}' is primary: switch over to another one first", body.node_id));
+  }
+  context.planned.secrets_held = context.state().RowCount(v1::TABLE_ACCOUNT);
+  HOLDFAST_RETURN_IF_ERROR(context.draft.Delete(v1::TABLE_MEMBER, body.node_id));
+  if (context.state().FindSshd(body.node_id) != nullptr) {
+    HOLDFAST_RETURN_IF_ERROR(context.draft.Delete(v1::TABLE_SSHD, body.node_id));
+  }
+  HOLDFAST_RETURN_IF_ERROR(DropInvitesOf(body.node_id, context));
+  return RequireEnoughVoters(context);
 }
 
 absl::Status PlanBody(const SetSshd& body, PlanContext& context) {
@@ -170,6 +226,7 @@ absl::Status PlanBody(const SetSettings& body, PlanContext& context) {
   row.mutable_cluster()->set_level(body.level);
   row.mutable_cluster()->set_k(body.k);
   row.mutable_cluster()->set_policy(body.policy);
+  if (body.wait_ms.has_value()) row.mutable_cluster()->set_wait_ms(*body.wait_ms);
   return context.draft.Put(std::move(row));
 }
 

@@ -2,6 +2,7 @@
 #define HOLDFAST_SERVER_VAULT_PLAN_CONTEXT_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +19,7 @@ struct PlanContext {
   const v1::UserRow* caller;  // good for the whole plan; nullptr: the node itself
   int64_t now_ms;
   Planned& planned;  // ids and more; Plan fills in operation and changes
+  const std::string& primary;
 
   const StateReader& state() const { return draft.view(); }
 
@@ -50,6 +52,7 @@ absl::Status PlanBody(const SetShare& body, PlanContext& context);
 absl::Status PlanBody(const RevokeShare& body, PlanContext& context);
 absl::Status PlanBody(const CreateInvite& body, PlanContext& context);
 absl::Status PlanBody(const JoinMember& body, PlanContext& context);
+absl::Status PlanBody(const ForgetMember& body, PlanContext& context);
 absl::Status PlanBody(const SetSshd& body, PlanContext& context);
 absl::Status PlanBody(const SetSettings& body, PlanContext& context);
 

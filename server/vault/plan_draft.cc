@@ -69,6 +69,13 @@ absl::Status Draft::Delete(v1::Table table, uint64_t id) {
   return Add(std::move(change));
 }
 
+absl::Status Draft::Delete(v1::Table table, const std::string& name) {
+  v1::RowChange change;
+  change.mutable_delete_()->set_table(table);
+  change.mutable_delete_()->set_name(name);
+  return Add(std::move(change));
+}
+
 absl::Status Draft::Add(v1::RowChange change) {
   HOLDFAST_RETURN_IF_ERROR(view_.Apply(/*seq=*/0, change));
   changes_.push_back(std::move(change));

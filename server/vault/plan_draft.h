@@ -2,6 +2,7 @@
 #define HOLDFAST_SERVER_VAULT_PLAN_DRAFT_H_
 
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,7 @@ class Draft {
   absl::Status Put(v1::AccountRow row);
   absl::Status Put(v1::ShareRow row);
   absl::Status Delete(v1::Table table, uint64_t id);
+  absl::Status Delete(v1::Table table, const std::string& name);
 
   absl::StatusOr<std::vector<v1::RowChange>> Finish() &&;
 

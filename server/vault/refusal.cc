@@ -7,6 +7,7 @@ namespace holdfast::vault {
 namespace {
 
 constexpr char kPayloadType[] = "holdfast/refusal";
+constexpr char kPositionType[] = "holdfast/position";
 
 const RefusalRow& RowOf(Refusal refusal) {
   for (const RefusalRow& row : kRefusals) {
@@ -22,6 +23,18 @@ absl::Status Refuse(Refusal refusal, const std::string& message) {
   absl::Status status(row.code, message);
   status.SetPayload(kPayloadType, absl::Cord(std::string(row.name)));
   return status;
+}
+
+absl::Status UnknownAt(const Position& position, const std::string& message) {
+  absl::Status status = Refuse(Refusal::kOutcomeUnknown, message);
+  status.SetPayload(kPositionType, absl::Cord(ToText(position)));
+  return status;
+}
+
+std::optional<Position> PositionOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kPositionType);
+  if (!payload.has_value()) return std::nullopt;
+  return ParsePosition(std::string(*payload));
 }
 
 std::optional<Refusal> RefusalOf(const absl::Status& status) {

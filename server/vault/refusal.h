@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "server/base/position.h"
 
 namespace holdfast::vault {
 
@@ -123,6 +124,10 @@ inline constexpr RefusalRow kRefusals[] = {
 // A status that carries the refusal, whatever is later done to its message. The message names ids
 // and names, never a secret or a token.
 absl::Status Refuse(Refusal refusal, const std::string& message);
+
+// OUTCOME_UNKNOWN of a write that stands at `position`, if it stays.
+absl::Status UnknownAt(const Position& position, const std::string& message);
+std::optional<Position> PositionOf(const absl::Status& status);
 
 // nullopt when the status is OK or an error that nobody refused on purpose.
 std::optional<Refusal> RefusalOf(const absl::Status& status);

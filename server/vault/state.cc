@@ -68,6 +68,7 @@ void State::Link(const TableShape& shape, const v1::RowKey& key, const Message& 
   if (const auto unique = UniqueOf(shape.table); unique.has_value()) {
     uniques_[static_cast<int>(*unique)].Insert(&row);
   }
+  if (shape.table == v1::TABLE_REQUEST_KEY) request_keys_.Insert(row);
   ForEachListOf(shape.table, row, [&](List list, uint64_t of) {
     ListIndex& index = lists_[static_cast<int>(list)];
     index.entries.emplace(of, key.id());
@@ -79,6 +80,7 @@ void State::Unlink(const TableShape& shape, const v1::RowKey& key, const Message
   if (const auto unique = UniqueOf(shape.table); unique.has_value()) {
     uniques_[static_cast<int>(*unique)].Erase(&row);
   }
+  if (shape.table == v1::TABLE_REQUEST_KEY) request_keys_.Erase(row);
   ForEachListOf(shape.table, row, [&](List list, uint64_t of) {
     ListIndex& index = lists_[static_cast<int>(list)];
     index.entries.erase({of, key.id()});
@@ -198,6 +200,16 @@ size_t State::RowCount() const {
   return count;
 }
 
+bool State::ForEachRequestKey(
+    absl::FunctionRef<bool(int64_t expires_ms, const std::string& id)> visit) const {
+  for (const auto& [expires_ms, id] : request_keys_.by_expiry()) {
+    if (!visit(expires_ms, id)) return false;
+  }
+  return true;
+}
+
+size_t State::RequestKeyCount(uint64_t user_id) const { return request_keys_.Count(user_id); }
+
 void State::Reserve(v1::Table table, size_t rows) {
   const TableShape* shape = ShapeOf(table);
   if (shape == nullptr || shape->named) return;
@@ -210,6 +222,7 @@ void State::Reserve(v1::Table table, size_t rows) {
 void State::Clear() {
   for (UniqueIndex& unique : uniques_) unique.Clear();  // Before the rows that it points to.
   for (ListIndex& list : lists_) list = ListIndex();
+  request_keys_ = RequestKeyIndex();
   for (Table& table : tables_) table = Table();
 }
 

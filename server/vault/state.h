@@ -13,6 +13,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "server/vault/request_key_index.h"
 #include "server/vault/state_reader.h"
 #include "server/vault/unique_index.h"
 
@@ -45,7 +46,6 @@ class State : public StateReader {
   static constexpr size_t kParts = 32;
   void CollectIds(v1::Table table, size_t part, std::vector<uint64_t>& ids) const;
   std::optional<v1::Row> FindRow(const v1::RowKey& key) const;
-  size_t RowCount(v1::Table table) const;
   size_t RowCount() const;
   // Before a load of known size: growing step by step costs time and, at the end, memory.
   void Reserve(v1::Table table, size_t rows);
@@ -59,6 +59,12 @@ class State : public StateReader {
   bool ForEachName(v1::Table table,
                    absl::FunctionRef<bool(const std::string& name)> visit) const override;
   size_t Count(List list, uint64_t of) const override;
+  size_t RowCount(v1::Table table) const override;
+  bool HasPending(v1::Table) const override { return false; }
+  bool ForEachRequestKey(
+      absl::FunctionRef<bool(int64_t expires_ms, const std::string& id)> visit) const override;
+  size_t RequestKeyCount(uint64_t user_id) const override;
+  size_t RequestKeysAtMost(uint64_t user_id) const override { return RequestKeyCount(user_id); }
 
  private:
   using MessagePtr = std::unique_ptr<google::protobuf::Message>;
@@ -82,6 +88,7 @@ class State : public StateReader {
   std::array<Table, kTableMax + 1> tables_;
   std::array<ListIndex, kListCount> lists_;
   std::vector<UniqueIndex> uniques_;  // by Unique
+  RequestKeyIndex request_keys_;
 };
 
 // All rows, one after the other, in ascending order of table and key: the order of a store.

@@ -81,6 +81,9 @@ const v1::SshdRow* StateReader::FindSshd(std::string_view node_id) const {
 const v1::HostKeyRow* StateReader::FindHostKey(uint64_t id) const {
   return As<v1::HostKeyRow>(FindNumbered(v1::TABLE_HOST_KEY, id));
 }
+const v1::RequestKeyRow* StateReader::FindRequestKey(std::string_view id) const {
+  return As<v1::RequestKeyRow>(FindNamed(v1::TABLE_REQUEST_KEY, id));
+}
 uint64_t StateReader::Counter(std::string_view name) const {
   const auto* row = As<v1::CounterRow>(FindNamed(v1::TABLE_COUNTER, name));
   return row == nullptr ? 0 : row->value();

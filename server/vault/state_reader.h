@@ -76,6 +76,14 @@ class StateReader {
   virtual bool ForEachName(v1::Table table,
                            absl::FunctionRef<bool(const std::string& name)> visit) const = 0;
   virtual size_t Count(List list, uint64_t of) const = 0;
+  virtual size_t RowCount(v1::Table table) const = 0;
+  // True: something that is seen here of this table is not committed.
+  virtual bool HasPending(v1::Table table) const = 0;
+  // Request keys in the order in which they expire.
+  virtual bool ForEachRequestKey(
+      absl::FunctionRef<bool(int64_t expires_ms, const std::string& id)> visit) const = 0;
+  virtual size_t RequestKeyCount(uint64_t user_id) const = 0;
+  virtual size_t RequestKeysAtMost(uint64_t user_id) const = 0;  // not less than the count; cheap
 
   const google::protobuf::Message* Find(const v1::RowKey& key) const;
 
@@ -93,6 +101,7 @@ class StateReader {
   const v1::ShareRow* FindShare(uint64_t id) const;
   const v1::SshdRow* FindSshd(std::string_view node_id) const;
   const v1::HostKeyRow* FindHostKey(uint64_t id) const;
+  const v1::RequestKeyRow* FindRequestKey(std::string_view id) const;
   uint64_t Counter(std::string_view name) const;  // the last number given out, 0: none yet
 
   // By name or value.

@@ -220,6 +220,18 @@ absl::Status CheckSealed(std::string_view field, const v1::SealedSecret& secret)
   return absl::OkStatus();
 }
 
+absl::Status CheckRequestKey(const RequestKey& key, int64_t now_ms) {
+  const bool visible =
+      std::all_of(key.key.begin(), key.key.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (key.key.empty() || key.key.size() > kRequestKeyCharsMax || !visible) {
+    return Invalid("idempotency key",
+                   fmt::format("expected 1 to {} visible ASCII characters, got {} bytes",
+                               kRequestKeyCharsMax, key.key.size()));
+  }
+  HOLDFAST_RETURN_IF_ERROR(CheckHash("idempotency key", key.digest));
+  return CheckExpiry(key.expires_ms, now_ms);
+}
+
 absl::Status CheckHash(std::string_view field, std::string_view hash) {
   if (hash.size() == kHashBytes) return absl::OkStatus();
   return Invalid(field,
@@ -251,6 +263,11 @@ absl::Status CheckSettings(const SetSettings& settings, size_t others) {
   if (settings.policy == v1::POLICY_UNSPECIFIED) return Missing("policy");
   if (!v1::Level_IsValid(settings.level)) return Invalid("level", "is not one that is known");
   if (!v1::Policy_IsValid(settings.policy)) return Invalid("policy", "is not one that is known");
+  const uint32_t wait_ms = settings.wait_ms.value_or(0);
+  if (wait_ms != 0 && (wait_ms < kWaitMsLeast || wait_ms > kWaitMsMost)) {
+    return Invalid("wait_ms", fmt::format("expected 0 (the default) or {} to {}, got {}",
+                                          kWaitMsLeast, kWaitMsMost, wait_ms));
+  }
   const bool waits = settings.level != v1::LEVEL_LOCAL;
   if (!waits && settings.k != 0) {
     return Invalid("k", fmt::format("must be 0 with the level local, got {}", settings.k));

@@ -18,6 +18,9 @@
 namespace holdfast::vault {
 
 inline constexpr size_t kHashBytes = 32;
+inline constexpr size_t kRequestKeyCharsMax = 255;
+inline constexpr uint32_t kWaitMsLeast = 100;  // of the settings: how long a write waits
+inline constexpr uint32_t kWaitMsMost = 60'000;
 
 // Text from outside as a message may show it: cut to 80 bytes, with '?' for everything that is not
 // visible ASCII.
@@ -39,6 +42,7 @@ absl::Status CheckAccount(const v1::AccountRow& account);
 absl::Status CheckMember(const v1::MemberRow& member);
 absl::Status CheckSealed(std::string_view field, const v1::SealedSecret& secret);
 
+absl::Status CheckRequestKey(const RequestKey& key, int64_t now_ms);
 absl::Status CheckHash(std::string_view field, std::string_view hash);
 absl::Status CheckExpiry(int64_t expires_ms, int64_t now_ms);  // 0 (never) is refused
 absl::Status CheckToken(const NewToken& token, int64_t now_ms);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/base/limits.h"
+#include "server/vault/pending_state.h"
 #include "tests/unit/server/vault/vault_fixture.h"
 
 namespace holdfast::vault {
@@ -22,9 +23,9 @@ class PlanClusterTest : public ::testing::Test {
     return vault.WhyNot(by, JoinMember{Hash(invite), member});
   }
   void Join(const std::string& node_id, char fill, bool never_primary = false) {
-    Invite(node_id, fill);
+    CreateInvite invite{node_id, Hash(fill), kNow + 1, never_primary};
+    ASSERT_TRUE(vault.Do(kRoot, invite).ok());
     JoinMember body{Hash(fill), Member(node_id, fill)};
-    body.member.set_never_primary(never_primary);
     const auto planned = vault.Do(kNobody, body);
     EXPECT_TRUE(planned.ok()) << planned.status();
   }
@@ -180,6 +181,70 @@ TEST_F(PlanClusterTest, KGoesWithTheLevelAndTheVoters) {
   EXPECT_EQ(cluster.k(), 1u);
   EXPECT_EQ(cluster.policy(), v1::POLICY_DEGRADE);
   EXPECT_EQ(cluster.name(), "test");
+}
+
+TEST_F(PlanClusterTest, WhetherAMemberVotesIsInItsInvite) {
+  Join("node-b", 'b', /*never_primary=*/true);
+  EXPECT_TRUE(vault.state().FindMember("node-b")->never_primary());
+  Join("node-c", 'c');
+  EXPECT_FALSE(vault.state().FindMember("node-c")->never_primary());
+}
+
+TEST_F(PlanClusterTest, AForgottenMemberTakesItsRowsAlong) {
+  Join("node-b", 'b');
+  SetSshd sshd;
+  sshd.sshd.set_node_id("node-b");
+  ASSERT_TRUE(vault.Do(kRoot, sshd).ok());
+  vault.AddAccountNamed(kRoot, vault.AddResourceNamed(kRoot, "db"), "sa");
+  EXPECT_EQ(vault.WhyNot(admin, ForgetMember{"node-b"}), Refusal::kNotPermitted);
+  EXPECT_EQ(vault.WhyNot(kRoot, ForgetMember{"node-x"}), Refusal::kNoSuchMember);
+  const auto planned = vault.Do(kRoot, ForgetMember{"node-b"});
+  ASSERT_TRUE(planned.ok()) << planned.status();
+  EXPECT_EQ(planned->secrets_held, 1u);
+  EXPECT_EQ(vault.state().FindMember("node-b"), nullptr);
+  EXPECT_EQ(vault.state().FindSshd("node-b"), nullptr);
+}
+
+TEST_F(PlanClusterTest, ThePrimaryIsNotForgottenAndEnoughVotersStay) {
+  Join("node-b", 'b');
+  Command command{.actor = {}, .now_ms = kNow, .body = ForgetMember{"node-b"}};
+  command.actor.set_user_id(kRoot);
+  command.primary = "node-b";
+  EXPECT_EQ(RefusalOf(Plan(vault.state(), command).status()), Refusal::kInvalidInput);
+  ASSERT_TRUE(vault.Do(kRoot, SetSettings{v1::LEVEL_DURABLE, 1, v1::POLICY_BLOCK}).ok());
+  EXPECT_EQ(vault.WhyNot(kRoot, ForgetMember{"node-b"}), Refusal::kNotEnoughSecondaries);
+  ASSERT_TRUE(vault.Do(kRoot, SetSettings{v1::LEVEL_LOCAL, 0, v1::POLICY_BLOCK}).ok());
+  EXPECT_EQ(vault.WhyNot(kRoot, ForgetMember{"node-b"}), std::nullopt);
+}
+
+TEST_F(PlanClusterTest, OneChangeOfTheMembersAtATime) {
+  Invite("node-b", 'b');
+  Invite("node-c", 'c');
+  PendingState pending(vault.state());
+  const auto plan = [&](char fill, const std::string& name) {
+    return Plan(pending,
+                {.actor = {}, .now_ms = kNow, .body = JoinMember{Hash(fill), Member(name, fill)}});
+  };
+  const auto first = plan('b', "node-b");
+  ASSERT_TRUE(first.ok());
+  for (const auto& change : first->changes) ASSERT_TRUE(pending.Apply(1, change).ok());
+  EXPECT_EQ(RefusalOf(plan('c', "node-c").status()), Refusal::kRoleChangeUnderWay);
+  for (const auto& change : first->changes) ASSERT_TRUE(vault.state().Apply(change).ok());
+  pending.Forget(1);
+  EXPECT_TRUE(plan('c', "node-c").ok());
+}
+
+TEST_F(PlanClusterTest, TheWaitIsBoundedAndKeptWhenItIsNotNamed) {
+  SetSettings body{v1::LEVEL_LOCAL, 0, v1::POLICY_DEGRADE};
+  body.wait_ms = 99;
+  EXPECT_EQ(vault.WhyNot(kRoot, body), Refusal::kInvalidInput);
+  body.wait_ms = 60'001;
+  EXPECT_EQ(vault.WhyNot(kRoot, body), Refusal::kInvalidInput);
+  body.wait_ms = 700;
+  ASSERT_TRUE(vault.Do(kRoot, body).ok());
+  body.wait_ms.reset();
+  ASSERT_TRUE(vault.Do(kRoot, body).ok());
+  EXPECT_EQ(vault.state().Cluster()->wait_ms(), 700u);
 }
 
 }  // namespace

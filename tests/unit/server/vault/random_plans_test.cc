@@ -7,6 +7,8 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "server/vault/access.h"
@@ -73,6 +75,12 @@ class Commands {
   Command Next(int64_t now_ms) {
     Command command{.actor = {}, .now_ms = now_ms, .body = Body(now_ms)};
     command.actor.set_user_id(random_.OneIn(8) ? 0 : IdOf(Users(state_)));
+    if (random_.OneIn(2)) {
+      command.request_key =
+          RequestKey{.key = random_.Of(kNames),
+                     .digest = Hash(random_.OneIn(2) ? 'd' : 'e'),
+                     .expires_ms = now_ms + 1 + static_cast<int64_t>(random_.Below(60))};
+    }
     return command;
   }
 
@@ -169,6 +177,7 @@ class Commands {
       case 12:
         return AnSshd();
       case 13:
+        if (random_.OneIn(3)) return ForgetMember{random_.Of(kNodes)};
         return SomeSettings();
       case 14:
         return TwoOrganizations();
@@ -348,6 +357,33 @@ void ExpectSomebodyCanAdminister(const State& state) {
   }
 }
 
+using KeysByExpiry = std::vector<std::pair<int64_t, std::string>>;
+
+KeysByExpiry RequestKeys(const StateReader& state) {
+  KeysByExpiry keys;
+  state.ForEachRequestKey([&](int64_t expires_ms, const std::string& id) {
+    keys.emplace_back(expires_ms, id);
+    return true;
+  });
+  return keys;
+}
+
+void ExpectRequestKeysAsPlain(const State& state, const StateReader& seen) {
+  KeysByExpiry plain;
+  std::map<uint64_t, size_t> counts;
+  for (const auto& key : AllRows(state, &v1::Row::has_request_key, &v1::Row::request_key)) {
+    plain.emplace_back(key.expires_ms(), key.id());
+    ++counts[key.user_id()];
+  }
+  std::sort(plain.begin(), plain.end());
+  ASSERT_EQ(RequestKeys(seen), plain);
+  ASSERT_EQ(seen.RowCount(v1::TABLE_REQUEST_KEY), plain.size());
+  for (const auto& [user_id, count] : counts) {
+    ASSERT_EQ(seen.RequestKeyCount(user_id), count);
+    ASSERT_GE(seen.RequestKeysAtMost(user_id), count);
+  }
+}
+
 // Committed rows, pending ones over them, and a State that has both.
 struct Replay {
   State base;
@@ -357,8 +393,12 @@ struct Replay {
   uint64_t seq = 0;                            // of the last record
   std::map<std::string, int, std::less<>> accepted;
   int refused = 0;
+  int repeated = 0;
 
   void Do(const Command& command) {
+    const bool of_members = std::holds_alternative<JoinMember>(command.body) ||
+                            std::holds_alternative<ForgetMember>(command.body);
+    if (of_members) Commit(log.size());  // While one is pending, another is refused.
     const absl::StatusOr<Planned> planned = Plan(model, command);
     ASSERT_EQ(Text(Plan(model, command)), Text(planned)) << "planning twice";
     ASSERT_EQ(Text(Plan(pending, command)), Text(planned)) << "over what is pending";
@@ -367,7 +407,11 @@ struct Replay {
       ++refused;
       return;
     }
-    ASSERT_FALSE(planned->changes.empty());
+    ASSERT_EQ(planned->changes.empty(), planned->repeated);
+    if (planned->repeated) {
+      ++repeated;
+      return;
+    }
     ++accepted[planned->operation];
     ++seq;
     for (const v1::RowChange& change : planned->changes) {
@@ -399,11 +443,13 @@ TEST(RandomPlansTest, TheRulesHoldWhateverIsAsked) {
       ExpectNothingDangles(run.model);
       ExpectSomebodyCanAdminister(run.model);
       if (random.OneIn(5)) run.Commit(random.Below(8));
+      if (random.OneIn(10)) ExpectRequestKeysAsPlain(run.model, run.pending);
       if (random.OneIn(60)) ExpectViewsAsPlain(run.model, run.pending, random);
       if (HasFatalFailure()) ADD_FAILURE() << "at step " << step;
     }
     if (HasFatalFailure()) return;
     EXPECT_GT(run.refused, 0);
+    EXPECT_GT(run.repeated, 0);
     for (const auto& [operation, count] : run.accepted) accepted[operation] += count;
   }
   // Every operation was accepted some time; one command has two: user.lock and user.unlock.
