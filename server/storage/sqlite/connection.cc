@@ -203,7 +203,9 @@ absl::Status Connection::Transact(const std::function<absl::Status()>& body, boo
   absl::Status status = body();
   if (status.ok()) {
     status = Execute("COMMIT");
-    *commit_failed = !status.ok();
+    // No room: it was met while frames went into the WAL, and the one that ends the transaction is
+    // the last of them. Without it the others are nothing, also to a start after a crash.
+    *commit_failed = !status.ok() && !absl::IsResourceExhausted(status);
   }
   // After some errors SQLite has rolled back by itself.
   if (!status.ok() && sqlite3_get_autocommit(db_) == 0) {

@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kHeaderBytes = 100;  // https://www.sqlite.org/fileformat.html section 1.3
 constexpr uint64_t kPageBytes = 4096;
+constexpr uint64_t kOpenBytesMin = 1 << 20;
 constexpr std::string_view kMagic("SQLite format 3\0", 16);
 
 uint32_t BigEndian(std::string_view bytes, size_t at, size_t size) {
@@ -157,6 +158,8 @@ absl::StatusOr<OpenedFile> OpenDatabaseFile(const std::string& path, const Datab
   }
   HOLDFAST_RETURN_IF_ERROR(CheckHeader(path, kind, size.value_or(0), wal_size.value_or(0) == 0));
   absl::StatusOr<std::unique_ptr<Connection>> connection = Connection::Open(path, journal);
+  // The memory that connections share lies in a file, too: without room for it nothing is damaged.
+  if (!connection.ok()) HOLDFAST_RETURN_IF_ERROR(CheckFreeSpace(path, kOpenBytesMin));
   if (!connection.ok() && connection.status().code() == absl::StatusCode::kDataLoss) {
     return Damaged(path, kind, std::string(connection.status().message()));
   }

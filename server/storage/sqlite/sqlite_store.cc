@@ -73,9 +73,11 @@ absl::Status SqliteStore::failure() const {
 absl::Status SqliteStore::CheckRoom() {
   HOLDFAST_RETURN_IF_ERROR(CheckFreeSpace(options_.path, options_.free_bytes_min));
   if (checkpointer_->wal_bytes() <= options_.wal_bytes_max) return absl::OkStatus();
-  HOLDFAST_ASSIGN_OR_RETURN(const CheckpointResult result, writer_->Checkpoint(/*truncate=*/true));
-  checkpointer_->NoteCommit(result.busy ? result.wal_frames : 0);
-  if (!result.busy) return absl::OkStatus();
+  const absl::StatusOr<CheckpointResult> result = writer_->Checkpoint(/*truncate=*/true);
+  if (absl::IsDataLoss(result.status())) Poison(result.status());
+  HOLDFAST_RETURN_IF_ERROR(result.status());
+  checkpointer_->NoteCommit(result->busy ? result->wal_frames : 0);
+  if (!result->busy) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       fmt::format("{}: the WAL has more than {} bytes and a reader holds it", options_.path,
                   options_.wal_bytes_max));
