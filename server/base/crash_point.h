@@ -34,6 +34,8 @@ inline constexpr CrashPoint kCrashPoints[] = {
     {"ledger.apply.before_answer", "shown to readers", "the client is answered"},
     {"store.sqlite.before_commit", "the statements of a transaction ran", "its commit"},
     {"store.sqlite.after_commit", "a transaction is durable", "its caller knows"},
+    {"store.postgres.before_commit", "a transaction was put together", "anything is sent"},
+    {"store.postgres.after_commit", "the server has confirmed it", "its caller knows"},
     {"snapshot.make.in_rows", "some rows are in the primary's file", "the rest"},
     {"snapshot.send.in_pieces", "some pieces went to the follower", "the rest"},
     {"snapshot.receive.begin", "the follower has a file for it", "any row"},

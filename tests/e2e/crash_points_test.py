@@ -186,6 +186,20 @@ each(LocalCrashTest, 'dies_when_the_primary_starts',
      (2, 'epoch.seen.before_persist'), (2, 'epoch.seen.after_persist'))
 
 
+class PostgresCrashTest(CrashTest):
+    """The same on a database for each node, as far as another store can make a difference."""
+
+    store = 'postgres'
+    sync = 'durable:1'
+
+
+each(PostgresCrashTest, 'dies_under_load',
+     *((k, point) for k in (1, 2) for point in ('store.postgres.before_commit', 'store.postgres.after_commit')),
+     (1, 'ledger.append.before_store'), (1, 'ledger.append.after_store'), (1, 'ledger.committed.before_save'))
+each(PostgresCrashTest, 'dies_at_the_start', (1, 'epoch.claim.after_persist'))
+each(PostgresCrashTest, 'dies_when_the_primary_starts', (2, 'epoch.grant.after_persist'))
+
+
 class SnapshotCrashTest(CrashTest):
     """The log of the primary no longer reaches back to where node 2 ends."""
 

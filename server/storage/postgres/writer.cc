@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "server/base/crash_point.h"
 #include "server/base/status_macros.h"
 
 namespace holdfast::storage::postgres {
@@ -59,13 +60,16 @@ absl::Status Writer::RollBack(absl::Status cause) {
 }
 
 absl::Status Writer::Counted(const absl::Status& status) {
-  if (status.ok()) ++commits_;
+  if (!status.ok()) return status;
+  ++commits_;
+  HOLDFAST_CRASH_POINT("store.postgres.after_commit");
   return status;
 }
 
 absl::Status Writer::Commit(const std::vector<std::string>& texts,
                             const std::string& meta_changes) {
   const std::string fence = Fence(meta_changes);
+  HOLDFAST_CRASH_POINT("store.postgres.before_commit");
   absl::Status status = Send(texts, fence);
   if (!session().lost()) return Counted(status);
   const MonoTime deadline = locked_->Deadline();
