@@ -120,6 +120,8 @@ absl::StatusOr<JoinResult> Join(JoinOptions options, const Clock& clock) {
   HOLDFAST_ASSIGN_OR_RETURN(NewNodeFolder folder, NewNodeFolder::Make(config.node.data));
   MadeFiles files;
 
+  // A store that cannot be had is found before the invitation is used up.
+  HOLDFAST_RETURN_IF_ERROR(MakeStore(config, folder.path(), clock).status());
   options.progress(fmt::format("making a key for node {}", config.node.id));
   HOLDFAST_ASSIGN_OR_RETURN(const crypto::CertificateRequest key,
                             crypto::CreateRequest(options.token.cluster_id, options.token.node_id));

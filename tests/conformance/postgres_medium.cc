@@ -35,7 +35,7 @@ class PostgresMedium : public StoreMedium {
 
  private:
   PrivatePostgres& server_ = PrivatePostgres::Get();
-  const RealClock clock_;
+  const RealClock clock_{};
   const std::string database_ = server_.NewDatabase();
   SocketProxy proxy_{server_.socket_folder() + "/.s.PGSQL.5432"};
 };
@@ -56,7 +56,7 @@ class PostgresAuditMedium : public AuditMedium {
 
  private:
   PrivatePostgres& server_ = PrivatePostgres::Get();
-  const RealClock clock_;
+  const RealClock clock_{};
   const std::string database_ = server_.NewDatabase();
 };
 

@@ -184,6 +184,27 @@ TEST_P(StoreConformanceTest, ASealedSecretThatIsThereButEmptyDiffersFromNone) {
   EXPECT_EQ(rows.rbegin()->second, empty.SerializeAsString());
 }
 
+TEST_P(StoreConformanceTest, TextsComeBackWhateverTheyHold) {
+  std::vector<v1::RowChange> changes;
+  std::map<std::string, std::string> want;
+  for (const std::string& text :
+       {std::string("a\0b", 3), std::string("\0", 1), std::string("\1"), std::string("\0010"),
+        std::string("it's \\x41 \"quoted\"; --\r\n"), std::string("\xf0\x9f\x94\x91"),
+        std::string(70000, 'x')}) {
+    v1::Row account = AccountRow(changes.size() + 1, text);
+    account.mutable_account()->set_notes(text);
+    v1::Row counter;
+    counter.mutable_counter()->set_name(text.substr(0, 200));
+    for (const v1::Row& row : {account, counter}) {
+      changes.push_back(Put(row));
+      want[KeyOf(row).ShortDebugString()] = row.SerializeAsString();
+    }
+  }
+  ASSERT_TRUE(AppendRows(EntryAt(1), changes).ok());
+  Reopen();
+  EXPECT_EQ(Rows(), want);
+}
+
 TEST_P(StoreConformanceTest, NumbersKeepTheirFullRange) {
   v1::Row row = AccountRow(UINT64_MAX, "far");
   row.mutable_account()->set_created_ms(INT64_MIN);

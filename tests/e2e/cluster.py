@@ -23,6 +23,8 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 QUICKSTART = CHECKOUT / 'deploy/quickstart'
 PROGRAMS = pathlib.Path(os.environ.get('HOLDFAST_QUICKSTART_BIN', CHECKOUT / 'build/release/bin'))
 POLL_S = 0.02
+STORED = {'applied': 'SELECT applied_epoch, applied_seq, applied_digest, state_digest FROM meta',
+          'last': 'SELECT seq, epoch_number, digest FROM log ORDER BY seq DESC LIMIT 1'}
 
 
 def reserve_ports(nodes=2):
@@ -76,6 +78,7 @@ class Cluster:
         self._folder = tempfile.mkdtemp(prefix='holdfast-e2e-')
         self.dir = pathlib.Path(self._folder) / "it's a cluster"
         self.nodes = nodes
+        self.store = store
         self.secrets = {}  # name -> what must be found nowhere afterwards
         words = [] if demo else ['--no-demo']
         if sync:
@@ -254,13 +257,26 @@ class Cluster:
 
     def stored(self, k):
         """What identifies the vault in the store of a stopped node: its position, and digests of log and rows."""
+        if self.store == 'postgres':
+            return {name: self.sql(k, query) for name, query in STORED.items()}
         with tempfile.TemporaryDirectory() as copy:  # A reader would change the files' shared memory.
             for file in self.data(k).glob('vault.db*'):
                 shutil.copy(file, copy)
             with contextlib.closing(sqlite3.connect(pathlib.Path(copy) / 'vault.db')) as store:
-                meta = store.execute('SELECT applied_epoch, applied_seq, applied_digest, state_digest FROM meta').fetchone()
-                last = store.execute('SELECT seq, epoch_number, digest FROM log ORDER BY seq DESC LIMIT 1').fetchone()
+                meta = store.execute(STORED['applied']).fetchone()
+                last = store.execute(STORED['last']).fetchone()
         return {'applied': meta, 'last': last}
+
+    def sql(self, k, text, role=None):
+        """With a PostgreSQL store: by psql in the database of node k, as the superuser or another role."""
+        passfile = self.dir / (f'node{k}/pgpass' if role else 'postgres/admin.pgpass')
+        got = run(['psql', '-X', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-h', self.dir / 'postgres/socket',
+                   '-U', role or 'admin', '-d', f'node{k}'], input=text.encode(),
+                  env={'PATH': '/usr/bin:/bin', 'PGPASSFILE': str(passfile),
+                       'PGOPTIONS': '-c search_path=holdfast'})
+        if got.returncode != 0:
+            raise AssertionError(f'{text}: {got.stderr.decode()}')
+        return got.stdout.decode().strip()
 
     # ---- makers
 

@@ -191,6 +191,7 @@ class PostgresCrashTest(CrashTest):
 
     store = 'postgres'
     sync = 'durable:1'
+    test_zz_the_stores_agree = CrashTest.zz_the_stores_agree
 
 
 each(PostgresCrashTest, 'dies_under_load',

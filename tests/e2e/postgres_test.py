@@ -27,14 +27,6 @@ class PostgresTest(ClusterTest):
     def server(self, verb):
         return run([CHECKOUT / 'deploy/dev/private-postgres', verb, self.cluster.dir / 'postgres'])
 
-    def sql(self, k, text, role=None):
-        passfile = self.cluster.dir / (f'node{k}/pgpass' if role else 'postgres/admin.pgpass')
-        got = run(['psql', '-X', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-h', self.cluster.dir / 'postgres/socket',
-                   '-U', role or 'admin', '-d', f'node{k}'], input=text.encode(),
-                  env={'PATH': '/usr/bin:/bin', 'PGPASSFILE': str(passfile)})
-        self.assertEqual(got.returncode, 0, got.stderr.decode())
-        return got.stdout.decode().strip()
-
     def path(self):
         return f'/v1/resources/{self.resource}/accounts'
 
@@ -46,7 +38,7 @@ class PostgresTest(ClusterTest):
         self.assertIn('the secret, as it was stored', self.cluster.made_output)
         for k in (1, 2):
             self.assertEqual(self.cluster.ssh_retrieve(k), self.cluster.secrets['demo secret'])
-            self.assertEqual(self.sql(k, 'SELECT count(*) FROM holdfast.members'), '2')
+            self.assertEqual(self.cluster.sql(k, 'SELECT count(*) FROM holdfast.members'), '2')
             self.assertFalse(list(self.cluster.data(k).glob('*.db')))
 
     def test_the_primary_dies_and_comes_back(self):
@@ -138,8 +130,8 @@ class PostgresTest(ClusterTest):
         self.assertGreater(len(queries), 5)
         for query in queries:
             with self.subTest(query=query):
-                self.sql(1, query, role='node1')
-        self.assertIn('demo', self.sql(1, queries[0], role='node1'))
+                self.cluster.sql(1, query, role='node1')
+        self.assertIn('demo', self.cluster.sql(1, queries[0], role='node1'))
 
 
 if __name__ == '__main__':

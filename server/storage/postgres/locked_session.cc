@@ -49,12 +49,15 @@ absl::Status LockedSession::EndFormer(Session& fresh) {
 }
 
 absl::Status LockedSession::Reconnect(MonoTime deadline) {
-  const MonoTime began = clock_.Mono();
-  LogWarning("the connection to {} is lost; trying again", session_->where());
+  if (!away_since_) {
+    away_since_ = clock_.Mono();
+    LogWarning("the connection to {} is lost; trying again", session_->where());
+  }
   while (true) {
     const absl::Status status = TryOnce(/*end_former=*/true);
     if (status.ok()) {
-      const std::chrono::duration<double> took = clock_.Mono() - began;
+      const std::chrono::duration<double> took = clock_.Mono() - *away_since_;
+      away_since_.reset();
       LogInfo("connected to {} again after {:.2f} s", session_->where(), took.count());
       return status;
     }

@@ -2,6 +2,7 @@
 #define HOLDFAST_SERVER_STORAGE_POSTGRES_LOCKED_SESSION_H_
 
 #include <memory>
+#include <optional>
 
 #include "server/base/clock.h"
 #include "server/storage/postgres/session.h"
@@ -50,6 +51,7 @@ class LockedSession {
   Watchdog& watchdog_;
   const Clock& clock_;
   std::unique_ptr<Session> session_;
+  std::optional<MonoTime> away_since_;  // said once
 };
 
 }  // namespace holdfast::storage::postgres

@@ -1,5 +1,8 @@
 #include "server/storage/postgres/postgres_audit_store.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "server/base/status_macros.h"
 #include "server/storage/postgres/audit_tables.h"
 #include "server/storage/postgres/open_database.h"
@@ -8,8 +11,21 @@
 namespace holdfast::storage::postgres {
 namespace {
 
+constexpr std::chrono::milliseconds kWaitMax{3000};
+constexpr std::chrono::milliseconds kLookEvery{200};
+
 Ask AskOf(Reader& reader) {
   return [&reader](const std::string& sql) { return reader.Query(sql); };
+}
+
+Ask AskOf(LockedSession& locked) {
+  return [&locked](const std::string& sql) { return locked.session().Query(sql); };
+}
+
+// Nobody who calls an audit store may be held up for as long as a write may.
+DatabaseOptions Shorter(DatabaseOptions options) {
+  options.wait_max = std::min(options.wait_max, kWaitMax);
+  return options;
 }
 
 }  // namespace
@@ -22,51 +38,85 @@ absl::StatusOr<std::unique_ptr<PostgresAuditStore>> PostgresAuditStore::Open(
 }
 
 PostgresAuditStore::PostgresAuditStore(DatabaseOptions options, const Clock& clock)
-    : options_(std::move(options)), clock_(clock), watchdog_(std::make_unique<Watchdog>()) {}
+    : options_(Shorter(std::move(options))),
+      clock_(clock),
+      watchdog_(std::make_unique<Watchdog>()) {}
 
-PostgresAuditStore::~PostgresAuditStore() = default;
+PostgresAuditStore::~PostgresAuditStore() {
+  {
+    MutexLock lock(writer_mu_);
+    stop_ = true;
+  }
+  stopped_.NotifyAll();
+  if (connector_.joinable()) connector_.join();
+}
 
 absl::Status PostgresAuditStore::Start() {
   HOLDFAST_ASSIGN_OR_RETURN(OpenedDatabase opened,
                             OpenDatabase(options_, kAuditSchema, *watchdog_, clock_));
   {
     MutexLock lock(writer_mu_);
+    HOLDFAST_ASSIGN_OR_RETURN(heads_, ReadHeads(*opened.locked));
     writer_ = std::move(opened.locked);
   }
   MutexLock lock(reader_mu_);
   reader_ = std::make_unique<Reader>(opened.session, *watchdog_, clock_);
+  connector_ = std::thread([this] { KeepConnected(); });
   return absl::OkStatus();
 }
 
-absl::Status PostgresAuditStore::Again(const std::function<absl::Status()>& body) {
-  const MonoTime deadline = writer_->Deadline();
+absl::StatusOr<PostgresAuditStore::Heads> PostgresAuditStore::ReadHeads(LockedSession& locked) {
+  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<AuditCoverage> all, ReadAuditCoverage(AskOf(locked)));
+  Heads heads;
+  for (const AuditCoverage& node : all) heads[node.node_id] = node.highest;
+  return heads;
+}
+
+void PostgresAuditStore::KeepConnected() {
   while (true) {
-    const absl::Status status = body();
-    if (!writer_->session().lost() || writer_->IsPast(deadline)) return status;
-    HOLDFAST_RETURN_IF_ERROR(writer_->Reconnect(deadline));
+    std::unique_ptr<LockedSession> lost;
+    {
+      MutexLock lock(writer_mu_);
+      if (!stop_) stopped_.WaitFor(writer_mu_, kLookEvery);
+      if (stop_) return;
+      if (!writer_->session().lost()) continue;
+      lost = std::move(writer_);
+    }
+    absl::StatusOr<Heads> heads = absl::UnavailableError("");
+    if (lost->Reconnect(lost->Deadline()).ok()) heads = ReadHeads(*lost);
+    MutexLock lock(writer_mu_);
+    if (heads.ok()) heads_ = *std::move(heads);
+    writer_ = std::move(lost);
   }
 }
 
-absl::Status PostgresAuditStore::AddOnce(absl::Span<const v1::AuditRecord* const> records) {
-  Session& session = writer_->session();
-  AuditPlan plan;
-  HOLDFAST_RETURN_IF_ERROR(
-      LearnFor([&session](const std::string& sql) { return session.Query(sql); }, records, plan));
-  for (const v1::AuditRecord* record : records) {
-    HOLDFAST_RETURN_IF_ERROR(plan.Add(*record));
-  }
-  const std::string text = plan.Text();
-  return text.empty() ? absl::OkStatus() : session.Run(text);
+absl::StatusOr<LockedSession*> PostgresAuditStore::Writer() {
+  if (writer_ != nullptr && !writer_->session().lost()) return writer_.get();
+  return absl::UnavailableError("the database of the audit records is away, try again");
 }
 
 absl::Status PostgresAuditStore::Add(absl::Span<const v1::AuditRecord* const> records) {
   MutexLock lock(writer_mu_);
-  return Again([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return AddOnce(records); });
+  HOLDFAST_ASSIGN_OR_RETURN(LockedSession* const writer, Writer());
+  AuditPlan plan;
+  HOLDFAST_RETURN_IF_ERROR(LearnFor(AskOf(*writer), records, plan));
+  for (const v1::AuditRecord* record : records) {
+    HOLDFAST_RETURN_IF_ERROR(plan.Add(*record));
+  }
+  if (const std::string text = plan.Text(); !text.empty()) {
+    HOLDFAST_RETURN_IF_ERROR(writer->session().Run(text));
+  }
+  for (const v1::AuditRecord* record : records) {
+    uint64_t& head = heads_[record->node_id()];
+    head = std::max(head, record->number());
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint64_t> PostgresAuditStore::Highest(const std::string& node_id) {
-  MutexLock lock(reader_mu_);
-  return ReadAuditHead(AskOf(*reader_), node_id);
+  MutexLock lock(writer_mu_);
+  const auto found = heads_.find(node_id);
+  return found == heads_.end() ? 0 : found->second;
 }
 
 absl::StatusOr<std::vector<AuditCoverage>> PostgresAuditStore::Coverage() {
@@ -82,14 +132,10 @@ absl::StatusOr<AuditPage> PostgresAuditStore::List(const AuditQuery& query) {
 
 absl::StatusOr<uint64_t> PostgresAuditStore::TrimOlderThan(WallTime before, size_t records_max) {
   MutexLock lock(writer_mu_);
-  uint64_t gone = 0;
-  HOLDFAST_RETURN_IF_ERROR(Again([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> absl::Status {
-    HOLDFAST_ASSIGN_OR_RETURN(const pqxx::result result,
-                              writer_->session().Query(DeleteAuditRecords(before, records_max)));
-    gone = result.affected_rows();
-    return absl::OkStatus();
-  }));
-  return gone;
+  HOLDFAST_ASSIGN_OR_RETURN(LockedSession* const writer, Writer());
+  HOLDFAST_ASSIGN_OR_RETURN(const pqxx::result result,
+                            writer->session().Query(DeleteAuditRecords(before, records_max)));
+  return result.affected_rows();
 }
 
 }  // namespace holdfast::storage::postgres

@@ -193,7 +193,7 @@ TEST_F(LostServerTest, ASnapshotThatLosesItsServerChangesNothingAndCanBeTriedAga
   EXPECT_EQ(store->Load([](v1::Row&&) { return absl::OkStatus(); })->last.seq, 9u);
 }
 
-TEST_F(LostServerTest, TheAuditStoreAddsOnceWhateverIsLost) {
+TEST_F(LostServerTest, WhatIsAddedToTheAuditStoreAgainIsThereOnce) {
   const DatabaseOptions options{.connection = server_.RuntimeConnection(database_, proxy_.folder()),
                                 .migrate_connection = server_.OwnerConnection(database_)};
   auto store = PostgresAuditStore::Open(options, clock_);
@@ -206,13 +206,43 @@ TEST_F(LostServerTest, TheAuditStoreAddsOnceWhateverIsLost) {
   }
   for (const auto fault : {SocketProxy::Fault::kAfter, SocketProxy::Fault::kBefore}) {
     proxy_.Plan(fault, "INSERT INTO holdfast.audit_records");
-    EXPECT_TRUE((*store)->Add(records).ok());
+    EXPECT_EQ((*store)->Add(records).code(), StatusCode::kUnavailable);
     EXPECT_FALSE(proxy_.planned());
+    absl::Status again;
+    do {
+      again = (*store)->Add(records);
+    } while (absl::IsUnavailable(again));  // until it is connected again
+    EXPECT_TRUE(again.ok()) << again;
     EXPECT_EQ((*store)->List({})->total, static_cast<uint64_t>(records.records_size()));
     v1::AuditRecord& record = *records.add_records();
     record.set_node_id("a");
     record.set_number(4);
   }
+}
+
+TEST_F(LostServerTest, AnAuditStoreWhoseServerIsAwayHoldsNobodyUp) {
+  const DatabaseOptions options{.connection = server_.RuntimeConnection(database_, proxy_.folder()),
+                                .migrate_connection = server_.OwnerConnection(database_)};
+  auto store = PostgresAuditStore::Open(options, clock_);
+  ASSERT_TRUE(store.ok()) << store.status();
+  v1::AuditRecords records;
+  records.add_records()->set_node_id("a");
+  records.mutable_records(0)->set_number(5);
+  ASSERT_TRUE((*store)->Add(records).ok());
+  proxy_.Refuse(true);
+  proxy_.CutAll();
+  records.mutable_records(0)->set_number(6);
+  const MonoTime began = clock_.Mono();
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ((*store)->Add(records).code(), StatusCode::kUnavailable);
+    EXPECT_EQ(*(*store)->Highest("a"), 5u);
+  }
+  EXPECT_LT(clock_.Mono() - began, std::chrono::milliseconds(500));
+  proxy_.Refuse(false);
+  while (absl::IsUnavailable((*store)->Add(records))) {
+  }
+  EXPECT_EQ(*(*store)->Highest("a"), 6u);
+  EXPECT_EQ((*store)->List({})->total, 2u);
 }
 
 }  // namespace

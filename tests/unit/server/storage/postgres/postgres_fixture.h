@@ -41,7 +41,7 @@ class PostgresFixture : public testing::Test {
   std::string Sql(const std::string& sql) { return server_.Sql(database_, sql); }
 
   PrivatePostgres& server_ = PrivatePostgres::Get();
-  const RealClock clock_;
+  const RealClock clock_{};
   const std::string database_ = server_.NewDatabase();
   SocketProxy proxy_{server_.socket_folder() + "/.s.PGSQL.5432"};
 };
