@@ -15,6 +15,7 @@ namespace holdfast::cli {
 // before. `app` and `context` outlive the call of run.
 void AddInitAndJoin(CLI::App& app, Context& context);
 void AddNode(CLI::App& app, Context& context);
+void AddOrders(CLI::App& app, Context& context);  // after AddNode
 void AddStatus(CLI::App& app, Context& context);
 void AddUser(CLI::App& app, Context& context);
 void AddResource(CLI::App& app, Context& context);

@@ -73,6 +73,8 @@ absl::Status RemoteError(int http_status, std::string_view code, std::string_vie
   absl::Status status = absl::FailedPreconditionError(text);
   status.SetPayload(kCodePayload, absl::Cord(code.empty() ? fmt::format("HTTP_{}", http_status)
                                                           : std::string(code)));
+  if (code == "WOULD_LOSE_DATA") return WithExit(std::move(status), kExitWouldLoseData);
+  if (code == "NOT_ENOUGH_GRANTS") return WithExit(std::move(status), kExitRemote);
   return WithExit(std::move(status), ExitOfHttp(http_status));
 }
 

@@ -14,14 +14,16 @@ struct Words {
   std::string node_id;
   std::string token_file;
   int valid_minutes = 60;
+  bool never_primary = false;
 };
 
 absl::Status Invite(const Context& context, Session& session, const Words& words) {
   HOLDFAST_RETURN_IF_ERROR(CheckTokenFile(words.token_file));
-  HOLDFAST_ASSIGN_OR_RETURN(
-      const json::object answer,
-      session.Write("POST", "/v1/nodes/invites",
-                    {{"node_id", words.node_id}, {"valid_minutes", words.valid_minutes}}));
+  HOLDFAST_ASSIGN_OR_RETURN(const json::object answer,
+                            session.Write("POST", "/v1/nodes/invites",
+                                          {{"node_id", words.node_id},
+                                           {"valid_minutes", words.valid_minutes},
+                                           {"never_primary", words.never_primary}}));
   const json::value* invite = answer.if_contains("invite");
   if (invite == nullptr || !invite->is_object()) {
     return absl::InternalError("the answer holds no invitation");
@@ -37,6 +39,7 @@ absl::Status List(const Context& context, Session& session) {
                     {"SSH", "ssh_address"},
                     {"PEER", "peer_address"},
                     {"HEALTH", "health_url"},
+                    {"NEVER PRIMARY", "never_primary"},
                     {"JOINED", "joined_at"},
                     {"CERTIFICATE", "fingerprint"}});
 }
@@ -61,6 +64,8 @@ void AddNode(CLI::App& app, Context& context) {
   invite->add_option("--valid-minutes", words->valid_minutes, "how long it can be used")
       ->capture_default_str()
       ->type_name("MINUTES");
+  invite->add_flag("--never-primary", words->never_primary,
+                   "a member that follows and is read, and neither votes nor is ever promoted");
   OnRun(invite, context,
         [words, &context](Session& session) { return Invite(context, session, *words); });
   CLI::App* list = AddCommand(*node, "list", "who is a member, and where it is reached", "");

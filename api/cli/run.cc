@@ -115,8 +115,9 @@ int Run(int argc, const char* const* argv, Context& context) {
   app.fallthrough();
   app.require_subcommand(1);
   AddGlobals(app, context.globals);
-  for (const auto add : {AddStatus, AddRetrieve, AddUser, AddResource, AddAccount, AddShare,
-                         AddNode, AddSettings, AddSshd, AddAudit, AddInitAndJoin, AddUnavailable}) {
+  for (const auto add :
+       {AddStatus, AddRetrieve, AddUser, AddResource, AddAccount, AddShare, AddNode, AddOrders,
+        AddSettings, AddSshd, AddAudit, AddInitAndJoin, AddUnavailable}) {
     add(app, context);
   }
   if (const std::optional<int> ended = Parse(app, argc, argv, context)) return *ended;

@@ -170,6 +170,15 @@ absl::StatusOr<json::object> Session::Write(std::string_view method, const std::
   return ObjectOf(response);
 }
 
+absl::StatusOr<json::object> Session::Order(const std::string& path, const json::object& body) {
+  client::Request request{.method = "POST", .target = path};
+  std::string text = http::JsonText(body);
+  request.body = SecretBytes::TakeFrom(text);
+  HOLDFAST_ASSIGN_OR_RETURN(const client::Response response,
+                            Call(std::move(request), client::Mode::kOrder));
+  return ObjectOf(response);
+}
+
 absl::StatusOr<json::object> Session::FindOne(const std::string& path, const std::string& key,
                                               const std::string& name, std::string_view code) {
   if (name.empty()) return absl::InvalidArgumentError(fmt::format("{}: the name is empty", key));

@@ -36,6 +36,9 @@ class Session {
                                           const Query& query = {});
   absl::StatusOr<boost::json::object> Write(std::string_view method, const std::string& path,
                                             const boost::json::object& body = {});
+  // To the node that is reached first, once; its answer is final.
+  absl::StatusOr<boost::json::object> Order(const std::string& path,
+                                            const boost::json::object& body);
 
   // By name; NO_SUCH_... when there is none, or none that the caller may see.
   absl::StatusOr<boost::json::object> FindUser(const std::string& name);

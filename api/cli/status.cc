@@ -50,6 +50,29 @@ json::array WithProgress(json::array nodes) {
   return nodes;
 }
 
+// What a row has no room for: why a node is not what one would want it to be.
+std::string Remarks(const json::array& nodes) {
+  std::string text;
+  const auto is = [](const json::object& node, const char* key) {
+    const json::value* value = node.if_contains(key);
+    return value != nullptr && value->is_bool() && value->get_bool();
+  };
+  for (const json::value& each : nodes) {
+    if (!each.is_object()) continue;
+    const json::object& node = each.get_object();
+    const std::string id = CellText(node.if_contains("id"));
+    if (is(node, "split")) {
+      text +=
+          id + ": SPLIT: another primary of the same epoch number acknowledged too; promote one\n";
+    }
+    if (is(node, "degraded")) text += id + ": degraded: acknowledges without its secondaries\n";
+    if (!TextIn(node, "waiting").empty()) {
+      text += id + ": " + CellText(node.if_contains("waiting")) + "\n";
+    }
+  }
+  return text;
+}
+
 absl::Status Show(const Context& context, Session& session) {
   absl::StatusOr<json::object> answer = session.Get("/v1/status");
   if (!answer.ok()) {
@@ -75,7 +98,8 @@ absl::Status Show(const Context& context, Session& session) {
                                                                 {"LAG S", "lag_seconds"},
                                                                 {"LINK S", "link_age_seconds"},
                                                                 {"VERSION", "version"},
-                                                                {"URL", "url"}})));
+                                                                {"URL", "url"}}) +
+                     Remarks(nodes->get_array())));
   }
   if (IsWhole(nodes->get_array())) return absl::OkStatus();
   // Without a message: everything was shown.

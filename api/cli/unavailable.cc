@@ -11,13 +11,10 @@ struct Planned {
 };
 
 constexpr Planned kPlanned[] = {
-    {"promote", "make a secondary the primary after the primary was lost"},
-    {"switchover", "hand over from one primary to another"},
     {"lost-writes", "what an old primary had acknowledged alone"},
     {"backup", "copy the vault"},
     {"restore", "bring a backup back"},
     {"check", "a check for Nagios"},
-    {"deny", "refuse a key or user on this node alone"},
     {"seal", "change what wraps the root key"},
     {"drill", "rehearse a failover"},
     {"bench", "measure"},
@@ -40,8 +37,6 @@ void AddPlanned(CLI::App& parent, Context& context, const Planned& planned) {
 
 void AddUnavailable(CLI::App& app, Context& context) {
   for (const Planned& planned : kPlanned) AddPlanned(app, context, planned);
-  static constexpr Planned kForget = {"forget", "remove a member, and rotate the keys that it had"};
-  AddPlanned(*app.get_subcommand("node"), context, kForget);
 }
 
 }  // namespace holdfast::cli

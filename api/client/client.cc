@@ -28,7 +28,7 @@ absl::StatusOr<Response> Client::Call(const Request& request, Mode mode) {
     answered_last_ = response.address;
     return response;
   }
-  HOLDFAST_ASSIGN_OR_RETURN(Response response, Write(trip, Order(primary_)));
+  HOLDFAST_ASSIGN_OR_RETURN(Response response, Write(trip, Order(primary_), mode));
   primary_ = response.address;
   return response;
 }

@@ -18,6 +18,7 @@ namespace holdfast::client {
 enum class Mode {
   kRead,   // any node may answer; asked twice it does no harm
   kWrite,  // the primary alone, and at most once
+  kOrder,  // whichever node is reached first, at most once; what it answers is final
 };
 
 struct Limits {

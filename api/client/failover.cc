@@ -21,6 +21,7 @@ using boost::system::error_code;
 
 bool SaysElsewhere(const Response& response, Mode mode) {
   const int status = response.status;
+  if (mode == Mode::kOrder) return false;
   if (status == 421 || status == 503) return true;
   // Another node may be newer, or whole. 501 and 505 are about the request.
   return mode == Mode::kRead &&
@@ -133,14 +134,14 @@ class Race {
 // Writes: one address at a time, and none any more once a request may have left for good.
 class Search {
  public:
-  Search(const Trip& trip, const std::vector<Address>& order)
-      : trip_(trip), todo_(order.begin(), order.end()) {}
+  Search(const Trip& trip, const std::vector<Address>& order, Mode mode)
+      : trip_(trip), mode_(mode), todo_(order.begin(), order.end()) {}
 
   absl::StatusOr<Response> Run() {
     RunFor(io_, trip_.limits.total, Walk());
     if (attempts_.empty()) return absl::UnavailableError("no node was asked");
     Attempt& last = attempts_.back();
-    if (IsFinal(last, Mode::kWrite)) return *std::move(last.response);
+    if (IsFinal(last, mode_)) return *std::move(last.response);
     if (last.sent && !last.response.has_value()) {
       return absl::UnknownError(
           "outcome unknown: the request was sent and may have been carried out or not, and it is "
@@ -157,7 +158,7 @@ class Search {
       attempt.address = todo_.front();
       todo_.pop_front();
       co_await Exchange(trip_, trip_.limits.write_answer, attempt);
-      if (IsFinal(attempt, Mode::kWrite)) co_return;
+      if (IsFinal(attempt, mode_)) co_return;
       if (attempt.response.has_value()) {
         Follow(*attempt.response);
       } else if (attempt.sent) {
@@ -176,6 +177,7 @@ class Search {
   }
 
   const Trip& trip_;
+  const Mode mode_;
   std::deque<Address> todo_;
   int hops_ = 0;
   std::deque<Attempt> attempts_;  // before io_: its task writes into them until it is dropped
@@ -188,8 +190,8 @@ absl::StatusOr<Response> Read(const Trip& trip, const std::vector<Address>& orde
   return Race(trip, order).Run();
 }
 
-absl::StatusOr<Response> Write(const Trip& trip, const std::vector<Address>& order) {
-  return Search(trip, order).Run();
+absl::StatusOr<Response> Write(const Trip& trip, const std::vector<Address>& order, Mode mode) {
+  return Search(trip, order, mode).Run();
 }
 
 }  // namespace holdfast::client

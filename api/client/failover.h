@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "api/client/address.h"
+#include "api/client/client.h"
 #include "api/client/exchange.h"
 #include "api/client/message.h"
 
@@ -17,7 +18,7 @@ inline constexpr int kHopsMax = 3;
 absl::StatusOr<Response> Read(const Trip& trip, const std::vector<Address>& order);
 
 // The final answer of the primary, looked for in one address after the other.
-absl::StatusOr<Response> Write(const Trip& trip, const std::vector<Address>& order);
+absl::StatusOr<Response> Write(const Trip& trip, const std::vector<Address>& order, Mode mode);
 
 }  // namespace holdfast::client
 

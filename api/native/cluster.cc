@@ -57,6 +57,7 @@ IntentOr InviteNode(const Visit& visit) {
   HOLDFAST_ASSIGN_OR_RETURN(Fields fields, Fields::Parse(visit.request->body));
   vault::CreateInvite command;
   command.node_id = fields.MandatoryText("node_id", limits::kNameCharsMax);
+  command.never_primary = fields.Flag("never_primary", false);
   const uint64_t minutes = fields.Number("valid_minutes", 60, kInviteMinutesMax);
   if (minutes == 0) {
     fields.Fail(InvalidInput(

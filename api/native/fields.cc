@@ -72,6 +72,11 @@ const json::value* Fields::Take(std::string_view key) {
   return object_.if_contains(json::string_view(key.data(), key.size()));
 }
 
+const json::value* Fields::Any(std::string_view key) {
+  const json::value* value = Take(key);
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
+
 void Fields::Fail(absl::Status why) {
   if (first_.ok()) first_ = std::move(why);
 }

@@ -41,6 +41,9 @@ class Fields {
   // Bytes under `key`, by the `encoding` beside it; nullopt when the key is left out.
   std::optional<SecretBytes> Secret(std::string_view key);
 
+  // Whatever stands there, for keys of several types; nullptr when left out or null.
+  const boost::json::value* Any(std::string_view key);
+
   bool Has(std::string_view key) const;
   // Notes what the caller found wrong; the first counts.
   void Fail(absl::Status why);

@@ -24,7 +24,11 @@ using Deps = std::shared_ptr<const NativeDeps>;
 using ReadOperation = AnswerOr (*)(const Visit&);
 using WriteOperation = IntentOr (*)(const Visit&);
 using SlowOperation = void (*)(const Visit&, Finish);
-using Operation = std::variant<ReadOperation, WriteOperation, SlowOperation>;
+// Changes this node, not the vault.
+struct OrderOperation {
+  void (*run)(const Visit&, Finish);
+};
+using Operation = std::variant<ReadOperation, WriteOperation, SlowOperation, OrderOperation>;
 
 struct RouteRow {
   http::Method method;
@@ -73,6 +77,7 @@ const RouteRow kRoutes[] = {
     {kDelete, "/v1/shares/{id}", kPrimary, "shares.revoke", RevokeShare},
     {kGet, "/v1/nodes", kRetrieve, "nodes.list", ListNodes},
     {kPost, "/v1/nodes/invites", kPrimary, "nodes.invite", InviteNode},
+    {kPost, "/v1/nodes/{id}/forget", kPrimary, "nodes.forget", ForgetNode},
     {kGet, "/v1/sshd", kRetrieve, "sshd.get", GetSshd},
     {kPut, "/v1/sshd", kPrimary, "sshd.set", SetSshd},
     {kGet, "/v1/sshd/known-hosts", kRetrieve, "sshd.known_hosts", GetKnownHosts},
@@ -81,6 +86,10 @@ const RouteRow kRoutes[] = {
     {kGet, "/v1/audit", kRetrieve, "audit.list", ListAudit},
     {kGet, "/v1/audit/gaps", kRetrieve, "audit.gaps", ListAuditGaps},
     {kGet, "/v1/status", kNode, "status", GetStatus},
+    {kPost, "/v1/promote", kNode, "promote", OrderOperation{Promote}},
+    {kPost, "/v1/switchover", kNode, "switchover", OrderOperation{Switchover}},
+    {kPost, "/v1/deny", kNode, "deny", OrderOperation{Deny}},
+    {kGet, "/v1/deny", kNode, "denials.list", ListDenials},
 };
 
 SecretBytes FindToken(const http::Request& request) {
@@ -141,6 +150,12 @@ void Run(SlowOperation operation, const Visit& visit, const Finish& finish) {
     return;
   }
   operation(visit, finish);
+}
+
+void Run(OrderOperation operation, const Visit& visit, const Finish& finish) {
+  const absl::Status valid = CheckWrite(*visit.request);
+  if (!valid.ok()) return finish(valid);
+  operation.run(visit, finish);
 }
 
 void Run(WriteOperation operation, const Visit& visit, const Finish& finish) {

@@ -9,6 +9,10 @@
 #include "server/base/secret_bytes.h"
 #include "server/desk/desk.h"
 
+namespace holdfast::desk {
+class OrderDesk;
+}  // namespace holdfast::desk
+
 namespace holdfast::native {
 
 struct NativeDeps {
@@ -22,6 +26,7 @@ struct NativeDeps {
   // know the invite by. Thread-safe, does not block.
   std::function<absl::StatusOr<SecretBytes>(const std::string& node_id, const SecretBytes& secret)>
       encode_invite;
+  desk::OrderDesk* orders = nullptr;  // null: a node that takes none
 };
 
 // The whole of /v1, as docs/reference/native-api.md has it: every route, and the answers to what is
@@ -30,7 +35,7 @@ struct NativeDeps {
 // Promises    A write on a node that may not do it is refused before its token or body is looked
 //             at, with the way to the primary. Nothing that is sent is ignored in silence.
 // Threading   The handlers are thread-safe and do not block.
-// Ownership   Borrows the desk, which must outlive the router; keeps the two functions.
+// Ownership   Borrows the desks, which must outlive the router; keeps the two functions.
 void AddNativeRoutes(NativeDeps deps, http::Router& router);
 
 }  // namespace holdfast::native

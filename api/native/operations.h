@@ -119,6 +119,12 @@ AnswerOr GetKnownHosts(const Visit& visit);
 AnswerOr GetSettings(const Visit& visit);
 IntentOr SetSettings(const Visit& visit);
 AnswerOr GetStatus(const Visit& visit);
+// orders.cc
+void Promote(const Visit& visit, Finish finish);
+void Switchover(const Visit& visit, Finish finish);
+void Deny(const Visit& visit, Finish finish);
+AnswerOr ListDenials(const Visit& visit);
+IntentOr ForgetNode(const Visit& visit);
 // audit.cc
 AnswerOr ListAudit(const Visit& visit);
 AnswerOr ListAuditGaps(const Visit& visit);

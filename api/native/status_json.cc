@@ -50,6 +50,9 @@ json::object RenderNode(const v1::NodeReport& node, const std::string& url) {
       {"snapshot", snapshot},
       {"url", TextOrNull(url)},
       {"version", TextOrNull(node.version())},
+      {"waiting", down ? json::value() : TextOrNull(node.waiting())},
+      {"degraded", !down && node.degraded()},
+      {"split", !down && node.split()},
   };
 }
 

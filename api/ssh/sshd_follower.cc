@@ -32,19 +32,27 @@ SshdFollower::~SshdFollower() {
   thread_.join();
 }
 
+void SshdFollower::RecheckSessions() {
+  MutexLock lock(mu_);
+  moved_ = recheck_ = true;
+  wake_.NotifyOne();
+}
+
 void SshdFollower::Run() {
   while (true) {
+    bool recheck = false;
     {
       MutexLock lock(mu_);
       if (!moved_ && !stop_) wake_.WaitFor(mu_, kLookEvery);
       if (stop_) return;
       moved_ = false;
+      recheck = std::exchange(recheck_, false);
     }
-    Follow();
+    Follow(recheck);
   }
 }
 
-void SshdFollower::Follow() {
+void SshdFollower::Follow(bool recheck) {
   SshdState wanted;
   Position shown;
   parts_.ledger.Read([&](const vault::StateReader& state, const Position& at) {
@@ -53,7 +61,7 @@ void SshdFollower::Follow() {
   });
   if (!parts_.may_serve()) wanted.enabled = false;
   if (!applied_.has_value() || !SameSshd(*applied_, wanted)) Apply(wanted);
-  if (shown == checked_) return;
+  if (shown == checked_ && !recheck) return;
   checked_ = shown;
   parts_.server.RecheckSessions();
 }

@@ -39,9 +39,12 @@ class SshdFollower {
   explicit SshdFollower(Parts parts);
   ~SshdFollower();
 
+  // Somebody may have to go who no record names: a denial of this node.
+  void RecheckSessions();
+
  private:
   void Run();
-  void Follow();
+  void Follow(bool recheck);
   void Apply(const SshdState& wanted);
 
   const Parts parts_;
@@ -54,6 +57,7 @@ class SshdFollower {
   Mutex mu_;
   CondVar wake_;
   bool moved_ ABSL_GUARDED_BY(mu_) = true;
+  bool recheck_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
 
   uint64_t subscription_ = 0;

@@ -224,12 +224,12 @@ CandidateEffects CandidateMachine::OnSelfGranted(MonoTime now) {
   asked_at_ = now;
   asked_.clear();
   unreachable_.clear();
-  CandidateEffects out = JudgeGrants(now);
-  if (phase_ != Phase::kAskGrants) return out;
   // An order asks whom the look has found; the others would only be waited for.
   for (const std::string& id : facts_.members) {
     if (!ordered() || looks_.contains(id)) asked_.insert(id);
   }
+  CandidateEffects out = JudgeGrants(now);
+  if (phase_ != Phase::kAskGrants) return out;
   out.ask_grants.assign(asked_.begin(), asked_.end());
   return out;
 }
@@ -280,7 +280,7 @@ CandidateEffects CandidateMachine::JudgeGrants(MonoTime now) {
     return grants_.contains(id) || refusals_.contains(id) || unreachable_.contains(id);
   });
   const bool waited = now - asked_at_ >= kReachWithin;
-  const bool waits = !asked_.empty() ? !all_said && !waited : facts_.members.size() > 0;
+  const bool waits = !all_said && !waited;
   verdict_ = verdict;
   if (verdict.fetch_from.has_value()) {
     if (waits && verdict.complete != true) return {};  // Somebody may still be further ahead.

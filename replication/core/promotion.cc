@@ -165,7 +165,12 @@ class Judge {
                                 "goes on",
                                 GrantsInWords()));
     }
-    if (!goes_on) return Refuse(PromotionRefusal::kNotEnoughGrants, GrantsInWords());
+    if (!goes_on) {
+      return Refuse(PromotionRefusal::kNotEnoughGrants,
+                    fmt::format("{}: start more members; without them only --accept-loss unknown "
+                                "with --old-primary-is-down goes on",
+                                GrantsInWords()));
+    }
     if (!fence.empty()) return Refuse(PromotionRefusal::kOldPrimaryMayRun, fence);
     if (facts_.mode == CandidateMode::kTakeOver && !HandedToMe()) {
       return Refuse(

@@ -91,6 +91,7 @@ struct HeldLog {
   uint32_t setting_k = 0;
   std::vector<uint32_t> pending_k;
   uint64_t committed_seq = 0;  // shown
+  bool degrade = false;        // one of these settings has the policy `degrade`
 };
 
 // Who votes, this node included when it does; sorted.

@@ -56,7 +56,11 @@ HeldLog Ledger::HoldAppends(const Epoch& granted) {
 HeldLog Ledger::HeldNow() const {
   HeldLog held;
   held.setting_k = setting_.k;
-  for (const KSetting& setting : PendingSettings()) held.pending_k.push_back(setting.k);
+  held.degrade = !setting_.block;
+  for (const KSetting& setting : PendingSettings()) {
+    held.pending_k.push_back(setting.k);
+    held.degrade = held.degrade || setting.degrade;
+  }
   MutexLock lock(mu_);
   held.end = end_;
   held.committed_seq = track_->applied_seq();

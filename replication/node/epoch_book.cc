@@ -26,6 +26,9 @@ absl::StatusOr<std::unique_ptr<EpochBook>> EpochBook::Open(storage::Store& store
   EpochPromises promises{.granted = FromMessage(facts.granted()),
                          .own = FromMessage(facts.own()),
                          .resumed_from = FromMessage(facts.resumed_from())};
+  for (const v1::GrantedK& granted : facts.granted_ks()) {
+    promises.granted_ks.push_back({FromMessage(granted.epoch()), granted.k()});
+  }
   if (promises.own.number > promises.granted.number) {
     return absl::DataLossError("the fact epochs claims an epoch that it has not granted");
   }
@@ -37,6 +40,11 @@ absl::Status EpochBook::Persist(const EpochPromises& promises) {
   *facts.mutable_granted() = ToMessage(promises.granted);
   *facts.mutable_own() = ToMessage(promises.own);
   *facts.mutable_resumed_from() = ToMessage(promises.resumed_from);
+  for (const EpochPromises::GrantedK& granted : promises.granted_ks) {
+    v1::GrantedK& out = *facts.add_granted_ks();
+    *out.mutable_epoch() = ToMessage(granted.epoch);
+    out.set_k(granted.k);
+  }
   const absl::Status status = store_.PutFact(kEpochsFact, facts.SerializeAsString());
   unwritten_ = !status.ok();
   return status;
@@ -54,9 +62,9 @@ absl::StatusOr<EpochSeen> EpochBook::OnSeen(const Epoch& epoch) {
   return outcome.seen;
 }
 
-absl::Status EpochBook::GrantSelf(const Epoch& epoch) {
+absl::Status EpochBook::GrantSelf(const Epoch& epoch, std::optional<uint32_t> k) {
   MutexLock lock(mu_);
-  const std::optional<EpochPromises> persist = guard_.GrantSelf(epoch);
+  const std::optional<EpochPromises> persist = guard_.GrantSelf(epoch, k);
   if (!persist) return absl::AbortedError(fmt::format("{} was granted", ToText(guard_.granted())));
   HOLDFAST_CRASH_POINT("epoch.self_grant.before_persist");
   HOLDFAST_RETURN_IF_ERROR(Persist(*persist));
@@ -74,6 +82,17 @@ absl::Status EpochBook::Claim(const Epoch& epoch, const Epoch& resumed_from) {
   return absl::OkStatus();
 }
 
+absl::Status EpochBook::Yield(const Epoch& winner) {
+  MutexLock lock(mu_);
+  const std::optional<EpochPromises> persist = guard_.Yield(winner);
+  return persist ? Persist(*persist) : absl::OkStatus();
+}
+
+void EpochBook::OnCommitted(const Epoch& epoch) {
+  MutexLock lock(mu_);
+  guard_.OnCommitted(epoch);
+}
+
 absl::StatusOr<GrantAnswer> EpochBook::Decide(const GrantAsk& ask, VoterFacts facts,
                                               const std::function<void(VoterFacts&)>& hold) {
   MutexLock lock(mu_);
@@ -81,6 +100,7 @@ absl::StatusOr<GrantAnswer> EpochBook::Decide(const GrantAsk& ask, VoterFacts fa
   const GrantDecision expected = DecideGrant(ask, trial, facts);
   if (!expected.answer.granted) return expected.answer;
   hold(facts);
+  if (ask.dry_run) return DecideGrant(ask, trial, facts).answer;
   GrantDecision decision = DecideGrant(ask, guard_, facts);
   if (decision.persist) {
     HOLDFAST_CRASH_POINT("epoch.grant.before_persist");

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "replication/core/epoch_guard.h"
-#include "replication/core/restart.h"
+#include "replication/core/grant.h"
 #include "server/base/mutex.h"
 #include "server/storage/store.h"
 
@@ -28,10 +28,15 @@ class EpochBook {
                                                          const std::string& node_id);
 
   absl::StatusOr<EpochSeen> OnSeen(const Epoch& epoch);
-  absl::Status GrantSelf(const Epoch& epoch);  // ABORTED: something newer was promised
+  // ABORTED: something newer was promised. `k`: the epoch would start with it.
+  absl::Status GrantSelf(const Epoch& epoch, std::optional<uint32_t> k = std::nullopt);
   absl::Status Claim(const Epoch& epoch, const Epoch& resumed_from);
-  // `hold` ends the link of older epochs and gives the log of that moment; called only when the
-  // epoch will be granted.
+  // This node gives up its epoch for `winner`, of the same number.
+  absl::Status Yield(const Epoch& winner);
+  // The newest committed record is of `epoch`: see EpochGuard.
+  void OnCommitted(const Epoch& epoch);
+  // `hold` gives the log of that moment, and unless it is a dry run ends the link of older epochs;
+  // called only when the epoch will be granted, or would be.
   absl::StatusOr<GrantAnswer> Decide(const GrantAsk& ask, VoterFacts facts,
                                      const std::function<void(VoterFacts&)>& hold);
   EpochPromises promises() const;

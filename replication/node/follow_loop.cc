@@ -177,9 +177,8 @@ bool FollowLoop::CarryOutOne(const FollowerEffects& effects, FollowerEffects& ne
   }
   if (effects.dial) {
     Dial(*effects.dial);
-    next = With([&](FollowerMachine& m) {
-      return connection_ != nullptr ? m.OnConnected(now) : m.OnDisconnected(now, RandomShare());
-    });
+    if (connection_ != nullptr) return false;  // OnConnected: when its reader has opened it
+    next = With([&](FollowerMachine& m) { return m.OnDisconnected(now, RandomShare()); });
     return true;
   }
   if (effects.send_hello) SendHello();
@@ -219,11 +218,14 @@ void FollowLoop::Dial(const std::string& node_id) {
     MutexLock lock(mu_);
     id = ++connection_id_;
   }
+  // Opened there too: a member that swallows packets holds up nobody who wants to hang up.
   reader_ = std::thread([this, id, connection = connection_] {
+    connection->Open();
+    bool opened = true;
     bool open = true;
     while (open) {
-      Incoming incoming{.connection = id};
-      if (!connection->Read(&incoming.frame)) {
+      Incoming incoming{.connection = id, .opened = std::exchange(opened, false)};
+      if (!incoming.opened && !connection->Read(&incoming.frame)) {
         incoming.end = true;
         incoming.why = connection->Finish();
         open = false;
@@ -287,6 +289,7 @@ FollowerEffects FollowLoop::OnFrame(Incoming incoming) {
     if (incoming.connection != connection_id_) return {};
   }
   const MonoTime now = deps_.clock.Mono();
+  if (incoming.opened) return With([&](FollowerMachine& m) { return m.OnConnected(now); });
   if (incoming.end) {
     if (!lost_said_) {  // once, not at every dial
       LogInfo("stream from {} is gone: {}", View().primary.value_or("nobody"),

@@ -70,6 +70,7 @@ class FollowLoop {
   struct Incoming {
     uint64_t connection = 0;
     v1::PrimaryFrame frame;
+    bool opened = false;
     bool end = false;
     absl::Status why;
   };

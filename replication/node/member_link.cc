@@ -2,14 +2,12 @@
 
 #include <utility>
 
-#include "replication/node/translate.h"
 #include "server/base/limits.h"
 #include "server/observe/log.h"
 
 namespace holdfast::replication {
 namespace {
 
-constexpr std::chrono::milliseconds kCallMax{1000};
 constexpr uint32_t kJournalRecords = 500;
 constexpr int kJournalCallsMax = 20;  // a turn; the next one goes on
 constexpr std::chrono::seconds kTellEvery{10};
@@ -18,7 +16,9 @@ constexpr std::chrono::seconds kTellEvery{10};
 
 MemberLink::MemberLink(Deps deps, std::string node_id, std::shared_ptr<PeerClient> client)
     : deps_(std::move(deps)), node_id_(std::move(node_id)), client_(std::move(client)) {
-  thread_ = std::thread([this] { Run(); });
+  exchanges_ = std::thread([this] { Exchanges(); });
+  calls_thread_ = std::thread([this] { Calls(); });
+  journals_ = std::thread([this] { Journals(); });
 }
 
 MemberLink::~MemberLink() {
@@ -27,7 +27,10 @@ MemberLink::~MemberLink() {
     stop_ = true;
   }
   wake_.NotifyAll();
-  thread_.join();
+  client_->EndCalls();
+  exchanges_.join();
+  calls_thread_.join();
+  journals_.join();
 }
 
 void MemberLink::ExchangeNow() {
@@ -36,43 +39,59 @@ void MemberLink::ExchangeNow() {
   wake_.NotifyAll();
 }
 
-void MemberLink::AskGrant(const GrantAsk& ask) {
+void MemberLink::Do(Call call) {
   MutexLock lock(mu_);
-  ask_ = ask;
+  calls_.push_back(std::move(call));
   wake_.NotifyAll();
 }
 
-void MemberLink::Run() {
+void MemberLink::Exchanges() {
   MonoTime next = deps_.clock.Mono();
   while (true) {
-    std::optional<GrantAsk> ask;
     {
       MutexLock lock(mu_);
-      while (!stop_ && !now_ && !ask_ && deps_.clock.Mono() < next) {
+      while (!stop_ && !now_ && deps_.clock.Mono() < next) {
         wake_.WaitFor(mu_, next - deps_.clock.Mono());
       }
       if (stop_) return;
       now_ = false;
-      ask = std::exchange(ask_, std::nullopt);
-    }
-    if (ask) {
-      const absl::StatusOr<v1::GrantResponse> answer = client_->Grant(ToMessage(*ask), kCallMax);
-      if (answer.ok()) {
-        deps_.on_grant(FromMessage(*answer, node_id_, ask->epoch));
-      } else {
-        LogInfo("{} did not answer the ask for epoch {}: {}", node_id_, ToText(ask->epoch),
-                holdfast::ToText(answer.status()));
-      }
     }
     next = deps_.clock.Mono() + limits::kHeartbeatEvery;
     Exchange();
   }
 }
 
+void MemberLink::Calls() {
+  while (true) {
+    Call call;
+    {
+      MutexLock lock(mu_);
+      while (!stop_ && calls_.empty()) wake_.Wait(mu_);
+      if (stop_) return;
+      call = std::move(calls_.front());
+      calls_.pop_front();
+    }
+    call(*client_);
+  }
+}
+
+void MemberLink::Journals() {
+  while (true) {
+    uint64_t head = 0;
+    {
+      MutexLock lock(mu_);
+      while (!stop_ && !journal_head_) wake_.Wait(mu_);
+      if (stop_) return;
+      head = *std::exchange(journal_head_, std::nullopt);
+    }
+    PullJournal(head);
+  }
+}
+
 void MemberLink::Exchange() {
   v1::ExchangeRequest request;
   *request.mutable_me() = deps_.me();
-  const absl::StatusOr<v1::ExchangeResponse> answer = client_->Exchange(request, kCallMax);
+  const absl::StatusOr<v1::ExchangeResponse> answer = client_->Exchange(request, kReachMax);
   if (answer.ok() != reached_) {
     reached_ = answer.ok();
     if (reached_) {
@@ -81,9 +100,15 @@ void MemberLink::Exchange() {
       LogInfo("{} does not answer: {}", node_id_, holdfast::ToText(answer.status()));
     }
   }
-  if (!answer.ok() || answer->me().node_id() != node_id_) return;
+  if (!answer.ok()) {
+    deps_.on_failure(node_id_, answer.status());
+    return;
+  }
+  if (answer->me().node_id() != node_id_) return;
   deps_.on_report(answer->me());
-  PullJournal(answer->me().journal_head());
+  MutexLock lock(mu_);
+  journal_head_ = answer->me().journal_head();
+  wake_.NotifyAll();
 }
 
 void MemberLink::PullJournal(uint64_t head) {
@@ -95,7 +120,7 @@ void MemberLink::PullJournal(uint64_t head) {
     v1::ReadJournalRequest request;
     request.set_first_number(*have + 1);
     request.set_records_max(kJournalRecords);
-    absl::StatusOr<v1::ReadJournalResponse> page = client_->ReadJournal(request, kCallMax);
+    absl::StatusOr<v1::ReadJournalResponse> page = client_->ReadJournal(request, kReachMax);
     if (page.ok()) {
       told_ = *have;
       tell_at_ = deps_.clock.Mono() + kTellEvery;
@@ -103,7 +128,7 @@ void MemberLink::PullJournal(uint64_t head) {
     if (page.ok() && page->records().records().empty() && page->oldest() > *have + 1 &&
         page->oldest() <= page->head()) {
       request.set_first_number(page->oldest());  // the store marks what is between as a gap
-      page = client_->ReadJournal(request, kCallMax);
+      page = client_->ReadJournal(request, kReachMax);
     }
     if (!page.ok() || page->records().records().empty()) return;
     for (const v1::AuditRecord& record : page->records().records()) {

@@ -1,6 +1,8 @@
 #ifndef HOLDFAST_REPLICATION_NODE_MEMBER_LINK_H_
 #define HOLDFAST_REPLICATION_NODE_MEMBER_LINK_H_
 
+#include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -8,7 +10,6 @@
 #include <thread>
 
 #include "holdfast/v1/peer.pb.h"
-#include "replication/core/messages.h"
 #include "replication/peer/peer_client.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
@@ -16,10 +17,11 @@
 
 namespace holdfast::replication {
 
-// What this node keeps up with one other member: an exchange of reports each second, asks for
-// grants, and the records of the other's audit journal.
+// What this node keeps up with one other member: an exchange of reports each second, calls that a
+// role change needs, and the records of the other's audit journal.
 //
-// Threading   Thread-safe. A thread of its own, so that a silent member delays nobody else.
+// Threading   Thread-safe. A thread for each of the three, so that a silent member delays nobody
+//             else and neither its journal nor a slow exchange delays a call.
 // Ownership   Borrows everything in Deps.
 class MemberLink {
  public:
@@ -28,17 +30,24 @@ class MemberLink {
     storage::AuditStore& audit;
     std::function<v1::NodeReport()> me;
     std::function<void(const v1::NodeReport&)> on_report;
-    std::function<void(const GrantAnswer&)> on_grant;
+    // UNAVAILABLE: refused or broken, known at once; DEADLINE_EXCEEDED: silent.
+    std::function<void(const std::string& node_id, const absl::Status&)> on_failure;
   };
+  using Call = std::function<void(PeerClient&)>;
+
   MemberLink(Deps deps, std::string node_id, std::shared_ptr<PeerClient> client);
+  // Ends the calls that are under way; what waits is not called any more.
   ~MemberLink();
 
   void ExchangeNow();
-  void AskGrant(const GrantAsk& ask);
+  // In the order of asking, on a thread of the link.
+  void Do(Call call);
   const std::shared_ptr<PeerClient>& client() const { return client_; }
 
  private:
-  void Run();
+  void Exchanges();
+  void Calls();
+  void Journals();
   void Exchange();
   void PullJournal(uint64_t head);
 
@@ -49,13 +58,19 @@ class MemberLink {
   CondVar wake_;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   bool now_ ABSL_GUARDED_BY(mu_) = true;
-  std::optional<GrantAsk> ask_ ABSL_GUARDED_BY(mu_);
-  bool reached_ = true;  // the thread's own: so that a change is logged once
-  // The same: how much of the other's journal it knows to be here, and when to say it again.
+  std::deque<Call> calls_ ABSL_GUARDED_BY(mu_);
+  std::optional<uint64_t> journal_head_ ABSL_GUARDED_BY(mu_);  // news of it
+  bool reached_ = true;  // of Exchanges: so that a change is logged once
+  // Of Journals: how much of the other's journal it knows to be here, and when to say it again.
   std::optional<uint64_t> told_;
   MonoTime tell_at_{};
-  std::thread thread_;
+  std::thread exchanges_;
+  std::thread calls_thread_;
+  std::thread journals_;
 };
+
+// How long a member may take to answer; after that it is not reachable.
+inline constexpr std::chrono::milliseconds kReachMax{1000};
 
 }  // namespace holdfast::replication
 

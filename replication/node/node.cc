@@ -9,11 +9,13 @@
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/observe/log.h"
+#include "server/vault/refusal.h"
 
 namespace holdfast::replication {
 namespace {
 
 constexpr std::chrono::milliseconds kTickEvery{200};
+constexpr std::chrono::milliseconds kHandOverTick{2};
 constexpr size_t kJournalPage = 1000;
 constexpr size_t kJournalPageBytes = 4 << 20;
 
@@ -23,6 +25,7 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Make(Deps deps) {
   auto node = std::unique_ptr<Node>(new Node(std::move(deps)));
   HOLDFAST_ASSIGN_OR_RETURN(node->book_,
                             EpochBook::Open(node->deps_.store, node->deps_.identity.node_id));
+  HOLDFAST_ASSIGN_OR_RETURN(node->denials_, DenyBook::Open(node->deps_.store));
   HOLDFAST_ASSIGN_OR_RETURN(node->told_members_, GetKnownMembers(node->deps_.store));
   return node;
 }
@@ -34,7 +37,7 @@ Node::Node(Deps deps)
               .clock = deps_.clock,
               .folder = deps_.identity.data_folder}) {}
 
-Node::~Node() { Stop(); }
+Node::~Node() { End(/*in_order=*/false); }
 
 absl::Status Node::Start(const std::string& peer_address) {
   follow_ = std::make_unique<FollowLoop>(
@@ -51,22 +54,33 @@ absl::Status Node::Start(const std::string& peer_address) {
   {
     MutexLock lock(mu_);
     started_ = true;
-    const LogShape shape = deps_.ledger.Shape();
+    const CandidateFacts facts = CandidateFactsNow(CandidateMode::kRestart);
     const bool trusted = deps_.ledger.progress().distrust.empty();
-    const bool was_primary =
-        !shape.history.empty() && shape.history.back().epoch.node_id == deps_.identity.node_id;
-    CarryOut(role_.OnStart(was_primary && trusted));
+    const bool handed_over = HandedOverTo(facts.self, facts.log.shape).has_value();
+    TellRole(/*primary=*/false);
+    CarryOut(role_.OnStart(WasPrimary(facts) && trusted, handed_over && trusted));
   }
   UpdateView();
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
 }
 
-void Node::Stop() {
+void Node::Stop() { End(/*in_order=*/true); }
+
+void Node::End(bool in_order) {
   {
     MutexLock lock(mu_);
     if (stop_) return;
+  }
+  if (in_order) EndInOrder();
+  {
+    MutexLock lock(mu_);
     stop_ = true;
+    const absl::Status stops = vault::Refuse(vault::Refusal::kNotServing, "the node stops");
+    FinishPromotion(stops);
+    FinishSwitchover(stops);
+    if (rehearsal_) Finish([done = std::move(rehearsal_->done), stops] { done(stops); });
+    rehearsal_.reset();
   }
   {
     MutexLock lock(wake_mu_);
@@ -74,6 +88,7 @@ void Node::Stop() {
   }
   wake_.NotifyAll();
   if (thread_.joinable()) thread_.join();
+  CallFinished();
   if (subscription_ != 0) deps_.ledger.Unsubscribe(subscription_);
   deps_.gate.Set(NodeView{.node_id = deps_.identity.node_id, .why_not = "the node stops"});
   SetServing(std::nullopt);
@@ -112,21 +127,25 @@ void Node::Wake() {
 
 void Node::Run() {
   MonoTime collect_at{};
+  bool hands_over = false;  // an acknowledgement of its target tells nobody
   while (true) {
     std::vector<Epoch> seen;
     {
       MutexLock lock(wake_mu_);
-      if (!happened_ && !end_) wake_.WaitFor(wake_mu_, kTickEvery);
+      if (!happened_ && !end_) wake_.WaitFor(wake_mu_, hands_over ? kHandOverTick : kTickEvery);
       if (end_) return;
       happened_ = false;
       seen.swap(seen_);
     }
-    Tick(seen);
+    hands_over = Tick(seen);
     UpdateView();
+    CallFinished();
     const MonoTime now = deps_.clock.Mono();
     if (now < collect_at) continue;
     collect_at = now + kTickEvery;
     FollowMembers();
+    EndStreamsOfStrangers();
+    SettleDenials();
     WatchStreams();
     CollectOwnJournal();
     KeepMembers();
@@ -169,22 +188,56 @@ void Node::KeepMembers() {
   kept_members_ = std::move(bytes);
 }
 
-void Node::Tick(const std::vector<Epoch>& seen) {
+// True: a hand-over is under way, so look again soon.
+bool Node::Tick(const std::vector<Epoch>& seen) {
   const LedgerProgress progress = deps_.ledger.progress();
   const MonoTime now = deps_.clock.Mono();
   const EpochPromises promises = book_->promises();
+  const LinkView link = follow_->View();
   MutexLock lock(mu_);
+  // A primary that was killed refuses the next call, and is known as down with it.
+  const std::optional<std::string> linked = link.live ? link.primary : std::nullopt;
+  if (linked_ && linked != linked_) ExchangeNow(*linked_);
+  linked_ = linked;
   for (const Epoch& epoch : seen) OnEpochSeen(epoch, false);
   if (!progress.failure.ok() && !log_failed_) {
     log_failed_ = true;
     CarryOut(role_.OnLogFailed());
   }
   if (progress.epoch_start_committed) CarryOut(role_.OnEpochStartCommitted());
-  if (restart_) CarryOut(restart_->OnTick(now));
+  if (candidate_ && link.live) InterruptCandidate("follows " + link.primary.value_or("a primary"));
+  if (candidate_) CarryOut(candidate_->OnTick(now));
+  if (rehearsal_) CarryOutRehearsal(rehearsal_->machine.OnTick(now));
+  if (hand_over_) CarryOut(hand_over_->OnTick(now));
+  if (!link.live) RetryTakeOver(now);
+  TickSwitchover(now);
+  TickOrders(now);
+  if (link.live) waiting_.clear();
   std::vector<MemberReport> reports;
   for (const auto& [id, heard] : heard_) reports.push_back(FromMessage(heard.report));
   const std::optional<std::string> primary = PickPrimary(reports, promises.granted);
   follow_->SetPrimary(primary, primary ? FromMessage(heard_[*primary].report.epoch()) : Epoch{});
+  return handing_ != nullptr && !handing_->machine.done();
+}
+
+// What was denied here, and what the rows say by now.
+void Node::SettleDenials() {
+  if (denials_->empty()) return;
+  absl::Status settled;
+  deps_.ledger.Read(
+      [&](const vault::StateReader& state, Position) { settled = denials_->Settle(state); });
+  if (!settled.ok()) LogError("denials cannot be kept: {}", holdfast::ToText(settled));
+}
+
+std::string Node::WaitingNow() const {
+  if (candidate_) return candidate_->Waiting();
+  if (hand_over_) return hand_over_->Waiting();
+  if (handing_ && role_.holds_writes()) {
+    return "hands over to " + handing_->machine.target() + "; writes wait";
+  }
+  if (role_.role() == Role::kStarting)
+    return "waits until enough secondaries have its first record";
+  return waiting_;
 }
 
 std::vector<v1::MemberRow> Node::Members() const {
@@ -222,7 +275,8 @@ void Node::FollowMembers() {
                          .audit = deps_.audit,
                          .me = [this] { return Me(); },
                          .on_report = [this](const v1::NodeReport& r) { OnReport(r); },
-                         .on_grant = [this](const GrantAnswer& a) { OnGrant(a); }},
+                         .on_failure = [this](const std::string& failed,
+                                              const absl::Status& why) { OnFailure(failed, why); }},
         id, PeerClient::Make(address, id, deps_.tls));
   }
 }
@@ -260,7 +314,7 @@ v1::NodeReport Node::ReportNow() const {
   if (!progress.failure.ok()) {
     report.set_state("failed");
   } else if (primary) {
-    report.set_state(role_.gate_open() ? "running" : "starting");
+    report.set_state(role_.gate_open() || role_.holds_writes() ? "running" : "starting");
   } else if (role_.role() == Role::kRestarting) {
     report.set_state("restarting");
   } else {
@@ -278,6 +332,11 @@ v1::NodeReport Node::ReportNow() const {
   report.set_wall_ms(ToMillis(deps_.clock.Wall()));
   *report.mutable_granted() = ToMessage(promises.granted);
   *report.mutable_last_epoch() = ToMessage(deps_.ledger.Shape().last.epoch);
+  report.set_waiting(WaitingNow());
+  report.set_split(role_.split());
+  for (v1::Denial& denial : denials_->InForce(kDenialsReportedMax)) {
+    *report.add_denials() = std::move(denial);
+  }
   if (primary) {
     report.set_lag_seconds(0);
     report.set_lag_records(0);
@@ -309,7 +368,8 @@ std::vector<v1::NodeReport> Node::Reports() const {
     report.set_state("down");
     MutexLock lock(mu_);
     const auto heard = heard_.find(member.node_id());
-    if (heard != heard_.end() && now - heard->second.at <= limits::kLinkStaleAfter) {
+    if (heard != heard_.end() && !heard->second.gone &&
+        now - heard->second.at <= limits::kLinkStaleAfter) {
       report = heard->second.report;
     }
     reports.push_back(std::move(report));
@@ -335,7 +395,7 @@ NodeView Node::ViewNow() const {
   NodeView view{.node_id = deps_.identity.node_id, .age_at = now};
   {
     MutexLock lock(mu_);
-    view.primary = role_.gate_open() && !stop_;
+    view.primary = (role_.gate_open() || role_.holds_writes()) && !stop_;
     view.epoch = view.primary ? role_.epoch() : link.epoch;
   }
   bool joined = false;
@@ -363,7 +423,7 @@ NodeView Node::ViewNow() const {
 void Node::UpdateView() {
   NodeView view = ViewNow();
   MutexLock lock(mu_);  // A step down that came since then has closed the gate: it stays closed.
-  view.primary = view.primary && role_.gate_open() && !stop_;
+  view.primary = view.primary && (role_.gate_open() || role_.holds_writes()) && !stop_;
   deps_.gate.Set(std::move(view));
 }
 

@@ -13,11 +13,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "replication/core/hand_over.h"
 #include "replication/core/role.h"
+#include "replication/node/deny_book.h"
 #include "replication/node/epoch_book.h"
 #include "replication/node/follow_loop.h"
 #include "replication/node/gate.h"
 #include "replication/node/member_link.h"
+#include "replication/node/orders.h"
 #include "replication/node/publish_loop.h"
 #include "replication/peer/peer_server.h"
 #include "server/audit/journal.h"
@@ -32,6 +35,8 @@ namespace holdfast::replication {
 //             2. An epoch is on disk before anybody hears of it, and its start record is committed
 //                before the gate opens.
 //             3. A member that is no member any more is not answered.
+//             4. What an order may do is decided by CandidateMachine and SwitchoverMachine; `done`
+//                is called once, on a thread of the node, also when the node stops.
 // Threading   Thread-safe. One control thread; one link a member; one stream a follower, on gRPC's
 //             threads.
 // Ownership   Borrows everything in Deps.
@@ -49,14 +54,22 @@ class Node : private PeerHandler {
     const Clock& clock;
     Retention retention = {};  // of the log; needed_from and newer_than_ms are the node's
     std::chrono::milliseconds log_age_max = std::chrono::hours(168);
+    // The role changed, and once at the start: must not block or call back. Null: nobody cares.
+    std::function<void(bool primary, const Epoch& epoch)> role_changed = nullptr;
   };
   static absl::StatusOr<std::unique_ptr<Node>> Make(Deps deps);
-  ~Node() override;  // Stop
+  ~Node() override;  // ends at once, and not in order: Stop first
 
   // Opens the peer port, then takes up the role that the log says.
   absl::Status Start(const std::string& peer_address);
-  // Steps down first: whoever waits for a write hears that its outcome is unknown.
+  // A primary ends its epoch in order first, as far as its followers keep up; then it steps down:
+  // whoever still waits for a write hears that its outcome is unknown.
   void Stop();
+
+  // Orders of an operator: docs/promotion.md.
+  void Promote(PromoteOrder order, PromoteDone done);
+  void Switchover(const std::string& target, SwitchoverDone done);
+  DenyBook& denials() { return *denials_; }
 
   // One report a member, this node's first; who has not been heard of for a while is "down".
   std::vector<v1::NodeReport> Reports() const;
@@ -72,13 +85,33 @@ class Node : private PeerHandler {
   struct Heard {
     v1::NodeReport report;
     MonoTime at;
+    bool gone = false;  // refused a connection since then
+  };
+  struct Promotion {
+    PromoteOrder order;
+    PromoteDone done;
+    MonoTime until;
+    bool was_restarting = false;
+    PromoteResult result = {};
+  };
+  struct Rehearsal {
+    CandidateMachine machine;
+    PromoteDone done;
+  };
+  struct Handing {
+    SwitchoverMachine machine;
+    SwitchoverDone done;
+    Epoch from;
+    MonoTime began;
+    MonoTime until;
   };
   explicit Node(Deps deps);
 
   // ---- node.cc: the control thread
+  void End(bool in_order);
   void Run();
   void Wake();
-  void Tick(const std::vector<Epoch>& seen);
+  bool Tick(const std::vector<Epoch>& seen);
   void FollowMembers();
   void WatchStreams();
   void TrimLog();
@@ -87,20 +120,66 @@ class Node : private PeerHandler {
   void UpdateView();
   NodeView ViewNow() const;
   v1::NodeReport ReportNow() const;
+  std::string WaitingNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SettleDenials();
   std::vector<v1::MemberRow> Members() const;
 
   // ---- node_roles.cc
   void CarryOut(RoleEffects effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool CarryOutOne(const RoleEffects& effects, RoleEffects& next)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void BeginRestart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void CarryOut(RestartEffects effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool CarryOutOne(const RestartEffects& effects, RestartEffects& next)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool StepDown(const RoleEffects& effects, RoleEffects& next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  RoleEffects ClaimEpoch(const Epoch& epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  RoleEffects StartEpoch(const Epoch& epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AppendHandOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnEpochSeen(const Epoch& epoch, bool other_acknowledged) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TellRole(bool primary) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndInOrder();
+  bool FollowersHave(uint64_t seq) const;
+  void ExchangeNow(const std::string& node_id);
   void TellMembers();
   void SetServing(const std::optional<Epoch>& epoch);
   void EndStreams();
+  void EndStreamsOfStrangers();
+
+  // ---- node_candidate.cc
+  CandidateLog CandidateLogNow() const;
+  CandidateFacts CandidateFactsNow(CandidateMode mode) const;
+  static PromotionOrder RulesOf(const PromoteOrder& order);
+  void BeginCandidate(CandidateMode mode) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CarryOut(CandidateEffects effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool CarryOutOne(const CandidateEffects& effects, CandidateEffects& next)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndCandidate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Resume(const Epoch& epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void InterruptCandidate(const std::string& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AskGrants(const GrantAsk& ask, const std::vector<std::string>& ids);
+  void OnGrant(const GrantAnswer& answer);
+  void OnUnreachable(const std::string& node_id);
+  void Fetch(const FetchTail& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // ---- node_orders.cc
+  void Finish(std::function<void()> answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CallFinished();
+  static PromoteResult ResultOf(const CandidateMachine& machine, const Epoch& epoch);
+  absl::Status MayPromote(const PromoteOrder& order) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Rehearse(const PromoteOrder& order, PromoteDone done) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CarryOutRehearsal(const CandidateEffects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FinishPromotion(absl::StatusOr<PromoteResult> result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TickOrders(MonoTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  SwitchoverProgress SwitchoverProgressNow(const std::string& target) const;
+  absl::Status MaySwitchOver(const std::string& target) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CarryOut(const SwitchoverEffects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TickSwitchover(MonoTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnServes(const std::string& node_id, const Epoch& epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FinishSwitchover(absl::StatusOr<SwitchoverResult> result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // ---- node_hand_over.cc
+  void BeginHandOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RetryTakeOver(MonoTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CarryOut(const HandOverEffects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AskTakeOver(const std::string& target, const TakeOverAsk& ask)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // ---- node_peers.cc: what others ask
   absl::Status CheckMember(const PeerIdentity& peer) override;
@@ -111,13 +190,18 @@ class Node : private PeerHandler {
   absl::StatusOr<v1::ReadJournalResponse> ReadJournal(
       const PeerIdentity& peer, const v1::ReadJournalRequest& request) override;
   absl::Status Follow(const PeerIdentity& peer, FollowerConnection& connection) override;
+  absl::StatusOr<v1::ReadLogResponse> ReadLog(const PeerIdentity& peer,
+                                              const v1::ReadLogRequest& request) override;
+  absl::StatusOr<v1::TakeOverResponse> TakeOver(const PeerIdentity& peer,
+                                                const v1::TakeOverRequest& request) override;
   void OnReport(const v1::NodeReport& report);
-  void OnGrant(const GrantAnswer& answer);
+  void OnFailure(const std::string& node_id, const absl::Status& status);
   std::shared_ptr<PeerClient> ClientOf(const std::string& node_id) const;
 
   const Deps deps_;
   std::vector<v1::MemberRow> told_members_;  // of the join; while the state names nobody
   std::unique_ptr<EpochBook> book_;
+  std::unique_ptr<DenyBook> denials_;
   std::unique_ptr<FollowLoop> follow_;
   SnapshotShelf shelf_;
   std::string kept_members_;  // the control thread's: as they are in the fact
@@ -126,12 +210,24 @@ class Node : private PeerHandler {
   // neither of those may take it.
   mutable Mutex mu_;
   RoleMachine role_ ABSL_GUARDED_BY(mu_);
-  std::unique_ptr<RestartMachine> restart_ ABSL_GUARDED_BY(mu_);
+  CandidateMode next_mode_ ABSL_GUARDED_BY(mu_) = CandidateMode::kRestart;  // of begin_restart
+  std::unique_ptr<CandidateMachine> candidate_ ABSL_GUARDED_BY(mu_);
+  uint64_t candidacy_ ABSL_GUARDED_BY(mu_) = 0;  // which one: an answer may be of an earlier one
+  std::string waiting_ ABSL_GUARDED_BY(mu_);     // why the last candidate gave up
+  std::optional<Promotion> promotion_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<Rehearsal> rehearsal_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<Handing> handing_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<HandOverMachine> hand_over_ ABSL_GUARDED_BY(mu_);
+  bool take_over_asked_ ABSL_GUARDED_BY(mu_) = false;  // and not answered
+  std::string take_over_reason_ ABSL_GUARDED_BY(mu_);
+  MonoTime take_over_at_ ABSL_GUARDED_BY(mu_){};  // when it was last tried again
+  std::vector<std::function<void()>> finished_ ABSL_GUARDED_BY(mu_);  // answers to give
   std::map<std::string, Heard> heard_ ABSL_GUARDED_BY(mu_);
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   bool started_ ABSL_GUARDED_BY(mu_) = false;
   bool log_failed_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t epoch_changes_ ABSL_GUARDED_BY(mu_) = 0;
+  std::optional<std::string> linked_ ABSL_GUARDED_BY(mu_);  // whose stream was alive at last look
 
   Mutex wake_mu_;
   CondVar wake_;

@@ -5,6 +5,8 @@
 
 #include "replication/node/node.h"
 #include "replication/node/translate.h"
+#include "server/base/encoding.h"
+#include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/observe/log.h"
 
@@ -13,6 +15,7 @@ namespace {
 
 constexpr uint32_t kJournalRecordsMax = 1000;
 constexpr size_t kJournalBytesMax = 512 * 1024;
+constexpr uint32_t kLogRecordsMax = 512;
 
 }  // namespace
 
@@ -42,16 +45,17 @@ void Node::OnReport(const v1::NodeReport& report) {
   const bool acknowledged = seen.primary && report.state() == "running";
   OnEpochSeen(seen.granted, acknowledged);
   OnEpochSeen(seen.epoch, acknowledged);
-  if (restart_) CarryOut(restart_->OnReport(seen, now));
+  if (rehearsal_) CarryOutRehearsal(rehearsal_->machine.OnReport(seen, now));
+  if (candidate_) CarryOut(candidate_->OnReport(seen, now));
+  if (hand_over_ && seen.primary) CarryOut(hand_over_->OnEpochSeen(seen.epoch));
+  if (acknowledged) OnServes(seen.node_id, seen.epoch);
   Wake();
 }
 
-void Node::OnGrant(const GrantAnswer& answer) {
+void Node::OnFailure(const std::string& node_id, const absl::Status& status) {
+  if (!absl::IsUnavailable(status)) return;  // Silent: kLinkStaleAfter tells.
   MutexLock lock(mu_);
-  if (stop_) return;
-  if (!answer.granted) OnEpochSeen(answer.granted_before, false);
-  if (restart_) CarryOut(restart_->OnGrantAnswer(answer, deps_.clock.Mono()));
-  Wake();
+  if (const auto heard = heard_.find(node_id); heard != heard_.end()) heard->second.gone = true;
 }
 
 absl::StatusOr<v1::GrantResponse> Node::Grant(const PeerIdentity& peer,
@@ -63,22 +67,25 @@ absl::StatusOr<v1::GrantResponse> Node::Grant(const PeerIdentity& peer,
   }
   const LinkView link = follow_->View();
   VoterFacts facts;
-  if (link.live && link.primary != peer.node_id) facts.following = link.primary;
+  if (link.live) facts.following = link.primary;
   MutexLock lock(mu_);
   if (stop_ || !started_) return absl::UnavailableError("the node starts or stops");
   facts.primary = role_.publishing() || role_.role() == Role::kClaiming;
-  HOLDFAST_ASSIGN_OR_RETURN(const GrantAnswer answer,
-                            book_->Decide(ask, std::move(facts), [&](VoterFacts& held_facts) {
-                              const HeldLog held = deps_.ledger.HoldAppends(ask.epoch);
-                              held_facts.last = held.last;
-                              held_facts.setting_k = held.setting_k;
-                              held_facts.pending_k = held.pending_k;
-                            }));
-  LogInfo("{} asks for epoch {}: {}", peer.node_id, ToText(ask.epoch),
-          answer.granted ? "granted" : answer.reason);
-  if (answer.granted) {
+  HOLDFAST_ASSIGN_OR_RETURN(
+      const GrantAnswer answer, book_->Decide(ask, std::move(facts), [&](VoterFacts& held_facts) {
+        const HeldLog held =
+            ask.dry_run ? deps_.ledger.Held() : deps_.ledger.HoldAppends(ask.epoch);
+        held_facts.last = held.last;
+        held_facts.setting_k = held.setting_k;
+        held_facts.pending_k = held.pending_k;
+        held_facts.degrade = held.degrade;
+        held_facts.committed_seq = held.committed_seq;
+      }));
+  LogInfo("{} asks for epoch {}{}: {}", peer.node_id, ToText(ask.epoch),
+          ask.dry_run ? ", promising nothing" : "", answer.granted ? "granted" : answer.reason);
+  if (answer.granted && !ask.dry_run) {
     follow_->Granted(ask.epoch);
-    if (restart_) CarryOut(restart_->OnSelfGrantRefused(ask.epoch));
+    if (candidate_) CarryOut(candidate_->OnSelfGrantRefused(ask.epoch, deps_.clock.Mono()));
   }
   return ToMessage(answer);
 }
@@ -100,6 +107,26 @@ absl::StatusOr<v1::ReadJournalResponse> Node::ReadJournal(const PeerIdentity& pe
       deps_.journal.Read(request.first_number(),
                          std::clamp<uint32_t>(request.records_max(), 1, kJournalRecordsMax),
                          kJournalBytesMax));
+  return response;
+}
+
+// What is durable here: nobody may build on more.
+absl::StatusOr<v1::ReadLogResponse> Node::ReadLog(const PeerIdentity& peer,
+                                                  const v1::ReadLogRequest& request) {
+  (void)peer;  // Every member may have what every member gets as a follower.
+  const uint64_t first = std::max<uint64_t>(request.first_seq(), 1);
+  v1::ReadLogResponse response;
+  response.set_last_seq(deps_.ledger.progress().durable_seq);
+  if (first > response.last_seq()) return response;
+  const size_t records =
+      std::min<uint64_t>(std::clamp<uint32_t>(request.records_max(), 1, kLogRecordsMax),
+                         response.last_seq() - first + 1);
+  const std::optional<Digest> before = deps_.ledger.DigestAt(first - 1);
+  if (!before) return absl::OutOfRangeError(fmt::format("record {} is not retained", first - 1));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<EntryPtr> entries,
+                            deps_.ledger.ReadLog(first, records, limits::kRecordBytesMax));
+  response.set_previous_digest(std::string(AsText(*before)));
+  for (const EntryPtr& entry : entries) *response.add_entries() = ToMessage(*entry);
   return response;
 }
 
@@ -130,9 +157,12 @@ absl::Status Node::Follow(const PeerIdentity& peer, FollowerConnection& connecti
   }
   const absl::Status status = loop.Run();
   if (!status.ok()) LogInfo("stream of {}: {}", peer.node_id, holdfast::ToText(status));
-  MutexLock lock(streams_mu_);
-  streams_.erase(&loop);
-  streams_gone_.NotifyAll();
+  {
+    MutexLock lock(streams_mu_);
+    streams_.erase(&loop);
+    streams_gone_.NotifyAll();
+  }
+  ExchangeNow(peer.node_id);  // One that was killed is known as down at once.
   return status;
 }
 

@@ -1,9 +1,18 @@
+#include <algorithm>
 #include <utility>
 
 #include "replication/node/node.h"
+#include "server/base/crash_point.h"
 #include "server/observe/log.h"
+#include "server/vault/refusal.h"
 
 namespace holdfast::replication {
+namespace {
+
+constexpr std::chrono::milliseconds kEndInOrderMax{1000};
+constexpr std::chrono::milliseconds kLookEvery{2};
+
+}  // namespace
 
 void Node::CarryOut(RoleEffects effects) {
   RoleEffects next;
@@ -15,38 +24,22 @@ void Node::CarryOut(RoleEffects effects) {
 
 // In the order of RoleEffects. True: `next` came of it.
 bool Node::CarryOutOne(const RoleEffects& effects, RoleEffects& next) {
-  if (effects.close_gate) {
-    NodeView view = deps_.gate.view();
-    view.primary = false;
-    deps_.gate.Set(std::move(view));
-    LogWarning("is no longer primary in epoch {}", ToText(role_.epoch()));
-  }
-  if (effects.stop_publishing) {
-    SetServing(std::nullopt);
-    EndStreams();
-    shelf_.Clear();
-    deps_.ledger.StepDown();
-    ++epoch_changes_;
-    next = role_.OnDrained();
-    return true;
+  if (effects.close_gate || effects.stop_publishing) {
+    if (StepDown(effects, next)) return true;
   }
   if (effects.stop_following) follow_->Pause();
+  // Not until nothing is under way: control comes back at once, and looks how far it is.
+  if (effects.hold_writes) {
+    deps_.ledger.HoldWrites(std::chrono::milliseconds(0)).IgnoreError();
+  }
+  if (effects.release_writes) deps_.ledger.ReleaseWrites();
+  if (effects.append_hand_over) AppendHandOver();
   if (effects.persist_epoch) {
-    const LogShape shape = deps_.ledger.Shape();
-    const Epoch from = shape.history.empty() ? Epoch{} : shape.history.back().epoch;
-    const absl::Status claimed = book_->Claim(*effects.persist_epoch, from);
-    if (claimed.ok()) {
-      next = role_.OnEpochPersisted();
-    } else {
-      LogWarning("epoch {} cannot be claimed: {}", ToText(*effects.persist_epoch),
-                 holdfast::ToText(claimed));
-      next = role_.OnHigherEpoch(book_->promises().granted);
-    }
+    next = ClaimEpoch(*effects.persist_epoch);
     return true;
   }
   if (effects.append_epoch_start) {
-    const absl::Status appended = deps_.ledger.StartEpoch(*effects.append_epoch_start);
-    next = appended.ok() ? role_.OnEpochStartAppended() : role_.OnLogFailed();
+    next = StartEpoch(*effects.append_epoch_start);
     return true;
   }
   if (effects.start_publishing) {
@@ -57,61 +50,108 @@ bool Node::CarryOutOne(const RoleEffects& effects, RoleEffects& next) {
   if (effects.open_gate) {
     ++epoch_changes_;
     LogInfo("is primary in epoch {}", ToText(role_.epoch()));
+    TellRole(/*primary=*/true);
+    TellMembers();
+    if (promotion_) FinishPromotion(promotion_->result);
+    if (handing_) OnServes(deps_.identity.node_id, role_.epoch());
   }
   if (effects.start_following) follow_->Resume();
-  if (effects.begin_restart) BeginRestart();
+  if (effects.begin_restart) {
+    BeginCandidate(std::exchange(next_mode_, CandidateMode::kRestart));
+  }
+  if (effects.begin_hand_over) BeginHandOver();
   return false;
 }
 
-void Node::BeginRestart() {
-  RestartFacts facts{.self = deps_.identity.node_id, .promises = book_->promises()};
-  for (const v1::MemberRow& member : Members()) {
-    if (member.node_id() != facts.self && !member.never_primary()) {
-      facts.others.push_back(member.node_id());
-    }
+bool Node::StepDown(const RoleEffects& effects, RoleEffects& next) {
+  if (effects.close_gate) {
+    NodeView view = deps_.gate.view();
+    view.primary = false;
+    deps_.gate.Set(std::move(view));
+    LogWarning("is no longer primary in epoch {}", ToText(role_.epoch()));
+    TellRole(/*primary=*/false);
   }
-  facts.log = deps_.ledger.Shape();
-  const HeldLog held = deps_.ledger.Held();
-  facts.setting_k = held.setting_k;
-  facts.pending_k = held.pending_k;
-  LogInfo("was primary; asks {} other members whether it may go on", facts.others.size());
-  restart_ = std::make_unique<RestartMachine>(std::move(facts), deps_.clock.Mono());
-  CarryOut(restart_->Begin(deps_.clock.Mono()));
+  if (!effects.stop_publishing) return false;
+  SetServing(std::nullopt);
+  EndStreams();
+  shelf_.Clear();
+  deps_.ledger.StepDown();
+  ++epoch_changes_;
+  FinishPromotion(vault::Refuse(vault::Refusal::kRoleChangeUnderWay,
+                                "a newer epoch came while this one began"));
+  next = role_.OnDrained();
+  return true;
 }
 
-void Node::CarryOut(RestartEffects effects) {
-  RestartEffects next;
-  while (CarryOutOne(effects, next)) {
-    effects = std::move(next);
-    next = {};
+RoleEffects Node::ClaimEpoch(const Epoch& epoch) {
+  const LogShape shape = deps_.ledger.Shape();
+  const Epoch from = shape.history.empty() ? Epoch{} : shape.history.back().epoch;
+  const absl::Status claimed = book_->Claim(epoch, from);
+  if (claimed.ok()) {
+    hand_over_.reset();
+    return role_.OnEpochPersisted();
   }
+  LogWarning("epoch {} cannot be claimed: {}", ToText(epoch), holdfast::ToText(claimed));
+  return role_.OnHigherEpoch(book_->promises().granted);
 }
 
-bool Node::CarryOutOne(const RestartEffects& effects, RestartEffects& next) {
-  if (restart_ == nullptr) return false;
-  if (effects.ask_reports) TellMembers();
-  if (effects.grant_self) {
-    const absl::Status granted = book_->GrantSelf(*effects.grant_self);
-    next = granted.ok() ? restart_->OnSelfGranted(deps_.clock.Mono())
-                        : restart_->OnSelfGrantRefused(book_->promises().granted);
-    return true;
+RoleEffects Node::StartEpoch(const Epoch& epoch) {
+  const absl::Status appended =
+      deps_.ledger.StartEpoch(epoch, promotion_ ? promotion_->order.lowered : std::nullopt);
+  if (appended.ok()) return role_.OnEpochStartAppended();
+  LogError("epoch {} cannot begin: {}", ToText(epoch), holdfast::ToText(appended));
+  if (!vault::RefusalOf(appended) || !deps_.ledger.progress().failure.ok()) {
+    return role_.OnLogFailed();
   }
-  if (!effects.ask_grants.empty()) {
-    const GrantAsk ask{.epoch = restart_->candidate(), .last = deps_.ledger.Shape().last};
-    MutexLock lock(links_mu_);
-    for (const std::string& id : effects.ask_grants) {
-      if (const auto link = links_.find(id); link != links_.end()) link->second->AskGrant(ask);
-    }
+  // The vault refused what the order would lower, and nothing was appended.
+  FinishPromotion(appended);
+  return role_.OnHigherEpoch({epoch.number + 1, epoch.node_id});
+}
+
+void Node::AppendHandOver() {
+  if (!handing_) return;
+  HOLDFAST_CRASH_POINT("hand_over.before_record");
+  const absl::StatusOr<uint64_t> seq = deps_.ledger.AppendHandOver(handing_->machine.target());
+  HOLDFAST_CRASH_POINT("hand_over.after_record");
+  if (seq.ok()) return handing_->machine.OnHandOverAppended(*seq);
+  LogError("the hand-over cannot be written: {}", holdfast::ToText(seq.status()));
+  FinishSwitchover(vault::Refuse(vault::Refusal::kLedgerClosed,
+                                 "the hand-over cannot be written; see the node's log"));
+}
+
+void Node::TellRole(bool primary) {
+  if (!deps_.role_changed) return;
+  const Epoch epoch = role_.epoch();
+  deps_.role_changed(primary, epoch.number != 0 ? epoch : deps_.ledger.Shape().last.epoch);
+}
+
+// The last record of the epoch: whoever has it has everything.
+void Node::EndInOrder() {
+  {
+    MutexLock lock(mu_);
+    if (!role_.gate_open()) return;
   }
-  if (effects.give_up) {
-    LogInfo("does not go on as primary: {}", restart_->Waiting());
-    restart_ = nullptr;
-    CarryOut(role_.OnRestartGivenUp());
-  } else if (effects.resume) {
-    restart_ = nullptr;
-    CarryOut(role_.OnRestartAllowed(*effects.resume));
+  const absl::StatusOr<uint64_t> last = deps_.ledger.AppendCleanStop();
+  if (!last.ok()) {
+    LogWarning("does not end in order: {}", holdfast::ToText(last.status()));
+    return;
   }
-  return false;
+  const MonoTime until = deps_.clock.Mono() + kEndInOrderMax;
+  Mutex mu;
+  CondVar look;
+  while (!FollowersHave(*last) && deps_.clock.Mono() < until) {
+    MutexLock lock(mu);
+    look.WaitFor(mu, kLookEvery);
+  }
+  LogInfo("ends its epoch in order at {}", *last);
+}
+
+bool Node::FollowersHave(uint64_t seq) const {
+  if (deps_.ledger.progress().committed_seq < seq) return false;
+  const std::vector<FollowerView> followers = Followers();
+  return std::all_of(followers.begin(), followers.end(), [seq](const FollowerView& follower) {
+    return follower.state != PeerState::kStreaming || follower.acked.durable_seq >= seq;
+  });
 }
 
 void Node::OnEpochSeen(const Epoch& epoch, bool other_acknowledged) {
@@ -131,15 +171,25 @@ void Node::OnEpochSeen(const Epoch& epoch, bool other_acknowledged) {
   switch (JudgeConflict(facts)) {
     case Conflict::kKeep:
       break;
-    case Conflict::kYield:
+    case Conflict::kYield: {
       CarryOut(role_.OnHigherEpoch(epoch));
+      const absl::Status yielded = book_->Yield(epoch);
+      if (!yielded.ok()) LogError("cannot yield: {}", holdfast::ToText(yielded));
+      follow_->Granted(epoch);
       break;
+    }
     case Conflict::kSplit:
       LogError("{} serves in epoch {} too: both stop acknowledging until an operator decides",
                epoch.node_id, epoch.number);
       CarryOut(role_.OnSplit());
       break;
   }
+}
+
+void Node::ExchangeNow(const std::string& node_id) {
+  MutexLock lock(links_mu_);
+  const auto link = links_.find(node_id);
+  if (link != links_.end()) link->second->ExchangeNow();
 }
 
 // An exchange of reports at once, instead of within a second.
@@ -161,6 +211,14 @@ void Node::EndStreams() {
   for (PublishLoop* stream : streams_) stream->Stop();
   while (!streams_.empty()) streams_gone_.Wait(streams_mu_);
   ending_streams_ = false;
+}
+
+// One that was forgotten gets nothing more.
+void Node::EndStreamsOfStrangers() {
+  MutexLock lock(streams_mu_);
+  for (PublishLoop* stream : streams_) {
+    if (!CheckMember(stream->peer()).ok()) stream->Stop();
+  }
 }
 
 }  // namespace holdfast::replication

@@ -60,6 +60,7 @@ class PublishLoop {
   // and looks at nothing else. Called now and then.
   void Watch();
   FollowerView View() const;
+  const PeerIdentity& peer() const { return peer_; }
 
  private:
   absl::Status ReadHello();

@@ -49,6 +49,25 @@ absl::StatusOr<std::vector<EpochStart>> ReadHistory(const Repeated& points) {
   return history;
 }
 
+template <typename Repeated>
+absl::StatusOr<std::vector<EntryPtr>> ReadEntries(const Repeated& messages, uint64_t first_seq) {
+  std::vector<EntryPtr> entries;
+  for (const v1::LogEntryMessage& each : messages) {
+    auto entry = std::make_shared<LogEntry>();
+    entry->seq = first_seq + entries.size();
+    HOLDFAST_ASSIGN_OR_RETURN(entry->digest, ToDigest(each.digest(), "digest of an entry"));
+    const std::optional<RecordMac> mac = ToArray<RecordMac>(each.mac());
+    if (!mac) return absl::InvalidArgumentError("batch: a MAC of a wrong size");
+    entry->mac = *mac;
+    entry->record = each.record();
+    // The epoch stands in the record only; it is believed once the MAC was found right.
+    v1::Record record;
+    if (record.ParseFromString(entry->record)) entry->epoch = FromMessage(record.epoch());
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
 }  // namespace
 
 v1::EpochId ToMessage(const Epoch& epoch) {
@@ -192,18 +211,21 @@ HeartbeatInfo FromMessage(const v1::Heartbeat& message) {
   return heartbeat;
 }
 
+v1::LogEntryMessage ToMessage(const LogEntry& entry) {
+  v1::LogEntryMessage message;
+  message.set_record(entry.record);
+  message.set_digest(std::string(AsText(entry.digest)));
+  message.set_mac(std::string(AsText(entry.mac)));
+  return message;
+}
+
 v1::Batch ToBatch(const Epoch& epoch, const Digest& previous, const std::vector<EntryPtr>& entries,
                   uint64_t committed, uint64_t durable, int64_t wall_ms) {
   v1::Batch message;
   *message.mutable_epoch() = ToMessage(epoch);
   message.set_first_seq(entries.front()->seq);
   message.set_previous_digest(std::string(AsText(previous)));
-  for (const EntryPtr& entry : entries) {
-    v1::LogEntryMessage* out = message.add_entries();
-    out->set_record(entry->record);
-    out->set_digest(std::string(AsText(entry->digest)));
-    out->set_mac(std::string(AsText(entry->mac)));
-  }
+  for (const EntryPtr& entry : entries) *message.add_entries() = ToMessage(*entry);
   message.set_committed_seq(committed);
   message.set_durable_seq(durable);
   message.set_wall_ms(wall_ms);
@@ -224,23 +246,17 @@ absl::StatusOr<ForeignBatch> FromMessage(const v1::Batch& message, const crypto:
   batch.info.durable_seq = message.durable_seq();
   HOLDFAST_ASSIGN_OR_RETURN(batch.info.previous_digest,
                             ToDigest(message.previous_digest(), "previous digest"));
-  std::vector<EntryPtr> entries;
-  for (const v1::LogEntryMessage& each : message.entries()) {
-    auto entry = std::make_shared<LogEntry>();
-    entry->seq = message.first_seq() + entries.size();
-    HOLDFAST_ASSIGN_OR_RETURN(entry->digest, ToDigest(each.digest(), "digest of an entry"));
-    const std::optional<RecordMac> mac = ToArray<RecordMac>(each.mac());
-    if (!mac) return absl::InvalidArgumentError("batch: a MAC of a wrong size");
-    entry->mac = *mac;
-    entry->record = each.record();
-    // The epoch stands in the record only; it is believed once the MAC was found right.
-    v1::Record record;
-    if (record.ParseFromString(entry->record)) entry->epoch = FromMessage(record.epoch());
-    entries.push_back(std::move(entry));
-  }
+  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<EntryPtr> entries,
+                            ReadEntries(message.entries(), message.first_seq()));
   HOLDFAST_ASSIGN_OR_RETURN(batch.items, CheckEntries(entries, batch.info.previous_digest, keys));
   for (const WindowItem& item : batch.items) batch.info.entries.push_back(MetaOf(*item.entry));
   return batch;
+}
+
+absl::StatusOr<std::vector<EntryPtr>> FromMessage(const v1::ReadLogResponse& message,
+                                                  uint64_t first_seq, Digest& previous) {
+  HOLDFAST_ASSIGN_OR_RETURN(previous, ToDigest(message.previous_digest(), "previous digest"));
+  return ReadEntries(message.entries(), first_seq);
 }
 
 v1::SnapshotBegin ToMessage(const SnapshotPoint& point, const std::string& id) {
@@ -269,9 +285,13 @@ absl::StatusOr<SnapshotPoint> FromMessage(const v1::SnapshotBegin& message,
 }
 
 GrantAsk FromMessage(const v1::GrantRequest& message) {
-  GrantAsk ask{.epoch = FromMessage(message.epoch()), .restart = message.restart()};
+  GrantAsk ask{.epoch = FromMessage(message.epoch()),
+               .restart = message.restart(),
+               .dry_run = message.dry_run()};
   ask.last.epoch = FromMessage(message.last_epoch());
   ask.last.seq = message.last_seq();
+  ask.last.digest = ToArray<Digest>(message.last_digest()).value_or(Digest{});
+  if (message.has_k()) ask.k = message.k();
   return ask;
 }
 
@@ -280,7 +300,10 @@ v1::GrantRequest ToMessage(const GrantAsk& ask) {
   *message.mutable_epoch() = ToMessage(ask.epoch);
   *message.mutable_last_epoch() = ToMessage(ask.last.epoch);
   message.set_last_seq(ask.last.seq);
+  message.set_last_digest(std::string(AsText(ask.last.digest)));
   message.set_restart(ask.restart);
+  message.set_dry_run(ask.dry_run);
+  if (ask.k) message.set_k(*ask.k);
   return message;
 }
 
@@ -292,22 +315,82 @@ v1::GrantResponse ToMessage(const GrantAnswer& answer) {
   message.set_last_seq(answer.last.seq);
   message.set_setting_k(answer.setting_k);
   for (uint32_t k : answer.pending_k) message.add_pending_k(k);
+  for (uint32_t k : answer.granted_k) message.add_granted_k(k);
+  message.set_degrade(answer.degrade);
+  message.set_committed_seq(answer.committed_seq);
+  message.set_follows(answer.follows);
   message.set_reason(answer.reason);
   return message;
 }
 
 GrantAnswer FromMessage(const v1::GrantResponse& message, const std::string& node_id,
-                        const Epoch& asked) {
+                        const GrantAsk& ask) {
   GrantAnswer answer{.node_id = node_id,
-                     .asked = asked,
+                     .asked = ask.epoch,
                      .granted = message.granted(),
                      .granted_before = FromMessage(message.granted_before()),
                      .setting_k = message.setting_k(),
                      .pending_k = {message.pending_k().begin(), message.pending_k().end()},
-                     .reason = message.reason()};
+                     .reason = message.reason(),
+                     .dry_run = ask.dry_run,
+                     .granted_k = {message.granted_k().begin(), message.granted_k().end()},
+                     .degrade = message.degrade(),
+                     .committed_seq = message.committed_seq(),
+                     .follows = message.follows()};
   answer.last.epoch = FromMessage(message.last_epoch());
   answer.last.seq = message.last_seq();
   return answer;
+}
+
+v1::TakeOverRequest ToMessage(const TakeOverAsk& ask) {
+  v1::TakeOverRequest message;
+  *message.mutable_from_epoch() = ToMessage(ask.from_epoch);
+  message.set_hand_over_seq(ask.hand_over.seq);
+  message.set_digest(std::string(AsText(ask.hand_over.digest)));
+  return message;
+}
+
+TakeOverAsk FromMessage(const v1::TakeOverRequest& message) {
+  TakeOverAsk ask{.from_epoch = FromMessage(message.from_epoch())};
+  ask.hand_over = {.epoch = ask.from_epoch,
+                   .seq = message.hand_over_seq(),
+                   .digest = ToArray<Digest>(message.digest()).value_or(Digest{})};
+  return ask;
+}
+
+v1::TakeOverResponse ToMessage(const TakeOverAnswer& answer) {
+  v1::TakeOverResponse message;
+  switch (answer.outcome) {
+    case TakeOverOutcome::kUnderWay:
+      message.set_outcome(v1::TakeOverResponse::OUTCOME_UNDER_WAY);
+      break;
+    case TakeOverOutcome::kAccepted:
+      message.set_outcome(v1::TakeOverResponse::OUTCOME_ACCEPTED);
+      break;
+    case TakeOverOutcome::kRefused:
+      message.set_outcome(v1::TakeOverResponse::OUTCOME_REFUSED);
+      break;
+  }
+  *message.mutable_epoch() = ToMessage(answer.epoch);
+  message.set_reason(answer.reason);
+  return message;
+}
+
+std::optional<TakeOverAnswer> FromMessage(const v1::TakeOverResponse& message) {
+  TakeOverAnswer answer{.epoch = FromMessage(message.epoch()), .reason = message.reason()};
+  switch (message.outcome()) {
+    case v1::TakeOverResponse::OUTCOME_UNDER_WAY:
+      answer.outcome = TakeOverOutcome::kUnderWay;
+      return answer;
+    case v1::TakeOverResponse::OUTCOME_ACCEPTED:
+      answer.outcome = TakeOverOutcome::kAccepted;
+      return answer;
+    case v1::TakeOverResponse::OUTCOME_REFUSED:
+      answer.outcome = TakeOverOutcome::kRefused;
+      return answer;
+    default:
+      return std::nullopt;  // of a newer program: asked again
+  }
 }
 
 MemberReport FromMessage(const v1::NodeReport& message) {

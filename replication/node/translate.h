@@ -3,6 +3,8 @@
 
 // Between the messages of the peer port and the values of replication/core. What comes from outside
 // is checked here: sizes of digests, bounds of lists.
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -24,6 +26,7 @@ AckInfo FromMessage(const v1::Ack& message);
 v1::Heartbeat ToMessage(const HeartbeatInfo& heartbeat, int64_t wall_ms);
 HeartbeatInfo FromMessage(const v1::Heartbeat& message);
 
+v1::LogEntryMessage ToMessage(const LogEntry& entry);
 // Entries must not be empty.
 v1::Batch ToBatch(const Epoch& epoch, const Digest& previous, const std::vector<EntryPtr>& entries,
                   uint64_t committed, uint64_t durable, int64_t wall_ms);
@@ -40,7 +43,14 @@ GrantAsk FromMessage(const v1::GrantRequest& message);
 v1::GrantRequest ToMessage(const GrantAsk& ask);
 v1::GrantResponse ToMessage(const GrantAnswer& answer);
 GrantAnswer FromMessage(const v1::GrantResponse& message, const std::string& node_id,
-                        const Epoch& asked);
+                        const GrantAsk& ask);
+v1::TakeOverRequest ToMessage(const TakeOverAsk& ask);
+TakeOverAsk FromMessage(const v1::TakeOverRequest& message);
+v1::TakeOverResponse ToMessage(const TakeOverAnswer& answer);
+std::optional<TakeOverAnswer> FromMessage(const v1::TakeOverResponse& message);
+// The entries from `first_seq` on, not verified yet, and what stands before them.
+absl::StatusOr<std::vector<EntryPtr>> FromMessage(const v1::ReadLogResponse& message,
+                                                  uint64_t first_seq, Digest& previous);
 MemberReport FromMessage(const v1::NodeReport& message);
 
 }  // namespace holdfast::replication

@@ -2,11 +2,13 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <set>
 #include <utility>
 
 #include "holdfast/v1/peer.grpc.pb.h"
 #include "replication/peer/grpc_status.h"
 #include "server/base/limits.h"
+#include "server/base/mutex.h"
 
 namespace holdfast::replication {
 namespace {
@@ -17,14 +19,17 @@ constexpr int kPingTimeoutMs = 5'000;
 
 class GrpcPrimaryConnection : public PrimaryConnection {
  public:
-  explicit GrpcPrimaryConnection(v1::Peer::Stub& stub) : stream_(stub.Follow(&context_)) {}
+  explicit GrpcPrimaryConnection(std::shared_ptr<v1::Peer::Stub> stub) : stub_(std::move(stub)) {}
 
+  // A context that was cancelled before gives a stream that has ended.
+  void Open() override { stream_ = stub_->Follow(&context_); }
   bool Write(const v1::FollowerFrame& frame) override { return stream_->Write(frame); }
   bool Read(v1::PrimaryFrame* frame) override { return stream_->Read(frame); }
   void Cancel() override { context_.TryCancel(); }
   absl::Status Finish() override { return FromGrpc(stream_->Finish()); }
 
  private:
+  const std::shared_ptr<v1::Peer::Stub> stub_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::FollowerFrame, v1::PrimaryFrame>> stream_;
 };
@@ -68,8 +73,21 @@ class GrpcPeerClient : public PeerClient {
                                                       std::chrono::milliseconds wait_max) override {
     return Call<v1::ReadJournalResponse>(&v1::Peer::Stub::ReadJournal, request, wait_max);
   }
+  absl::StatusOr<v1::ReadLogResponse> ReadLog(const v1::ReadLogRequest& request,
+                                              std::chrono::milliseconds wait_max) override {
+    return Call<v1::ReadLogResponse>(&v1::Peer::Stub::ReadLog, request, wait_max);
+  }
+  absl::StatusOr<v1::TakeOverResponse> TakeOver(const v1::TakeOverRequest& request,
+                                                std::chrono::milliseconds wait_max) override {
+    return Call<v1::TakeOverResponse>(&v1::Peer::Stub::TakeOver, request, wait_max);
+  }
   std::unique_ptr<PrimaryConnection> Follow() override {
-    return std::make_unique<GrpcPrimaryConnection>(*stub_);
+    return std::make_unique<GrpcPrimaryConnection>(stub_);
+  }
+  void EndCalls() override {
+    MutexLock lock(mu_);
+    ended_ = true;
+    for (grpc::ClientContext* call : calls_) call->TryCancel();
   }
 
  private:
@@ -80,13 +98,25 @@ class GrpcPeerClient : public PeerClient {
     context.set_deadline(
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                      gpr_time_from_millis(static_cast<int64_t>(wait_max.count()), GPR_TIMESPAN)));
+    {
+      MutexLock lock(mu_);
+      if (ended_) return absl::CancelledError("calls to this member have ended");
+      calls_.insert(&context);
+    }
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+    {
+      MutexLock lock(mu_);
+      calls_.erase(&context);
+    }
     if (!status.ok()) return FromGrpc(status);
     return response;
   }
 
-  std::unique_ptr<v1::Peer::Stub> stub_;
+  std::shared_ptr<v1::Peer::Stub> stub_;
+  Mutex mu_;
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
+  std::set<grpc::ClientContext*> calls_ ABSL_GUARDED_BY(mu_);  // under way
 };
 
 }  // namespace

@@ -14,10 +14,12 @@ namespace holdfast::replication {
 
 // The stream from a primary, seen from the follower.
 //
-// Threading   One thread reads, one writes; Cancel from any.
+// Threading   One thread opens and reads, one writes; Cancel from any, at any time.
 class PrimaryConnection {
  public:
   virtual ~PrimaryConnection() = default;
+  // First of all. Blocks until there is a connection, or none to be had: Read tells which.
+  virtual void Open() = 0;
   virtual bool Write(const v1::FollowerFrame& frame) = 0;
   virtual bool Read(v1::PrimaryFrame* frame) = 0;  // false: the stream has ended, see Finish
   virtual void Cancel() = 0;
@@ -41,7 +43,14 @@ class PeerClient {
                                                   std::chrono::milliseconds wait_max) = 0;
   virtual absl::StatusOr<v1::ReadJournalResponse> ReadJournal(
       const v1::ReadJournalRequest& request, std::chrono::milliseconds wait_max) = 0;
+  virtual absl::StatusOr<v1::ReadLogResponse> ReadLog(const v1::ReadLogRequest& request,
+                                                      std::chrono::milliseconds wait_max) = 0;
+  virtual absl::StatusOr<v1::TakeOverResponse> TakeOver(const v1::TakeOverRequest& request,
+                                                        std::chrono::milliseconds wait_max) = 0;
+  // Not open yet.
   virtual std::unique_ptr<PrimaryConnection> Follow() = 0;
+  // Ends the calls that are under way; later ones are CANCELLED at once. Streams go on.
+  virtual void EndCalls() = 0;
 };
 
 }  // namespace holdfast::replication

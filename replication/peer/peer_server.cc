@@ -73,6 +73,18 @@ class PeerService : public v1::Peer::Service {
     if (!peer.ok()) return ToGrpc(peer.status());
     return Answer(handler_.ReadJournal(*peer, *request), response);
   }
+  grpc::Status ReadLog(grpc::ServerContext* context, const v1::ReadLogRequest* request,
+                       v1::ReadLogResponse* response) override {
+    const absl::StatusOr<PeerIdentity> peer = Identify(*context);
+    if (!peer.ok()) return ToGrpc(peer.status());
+    return Answer(handler_.ReadLog(*peer, *request), response);
+  }
+  grpc::Status TakeOver(grpc::ServerContext* context, const v1::TakeOverRequest* request,
+                        v1::TakeOverResponse* response) override {
+    const absl::StatusOr<PeerIdentity> peer = Identify(*context);
+    if (!peer.ok()) return ToGrpc(peer.status());
+    return Answer(handler_.TakeOver(*peer, *request), response);
+  }
 
  private:
   template <typename Response>

@@ -41,6 +41,10 @@ class PeerHandler {
                                                   const v1::GrantRequest& request) = 0;
   virtual absl::StatusOr<v1::ReadJournalResponse> ReadJournal(
       const PeerIdentity& peer, const v1::ReadJournalRequest& request) = 0;
+  virtual absl::StatusOr<v1::ReadLogResponse> ReadLog(const PeerIdentity& peer,
+                                                      const v1::ReadLogRequest& request) = 0;
+  virtual absl::StatusOr<v1::TakeOverResponse> TakeOver(const PeerIdentity& peer,
+                                                        const v1::TakeOverRequest& request) = 0;
   // Serves the stream for as long as it lives; blocks.
   virtual absl::Status Follow(const PeerIdentity& peer, FollowerConnection& connection) = 0;
 };

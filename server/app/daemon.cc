@@ -109,6 +109,7 @@ absl::Status Daemon::OpenLedger() {
 }
 
 absl::Status Daemon::StartNode() {
+  role_hook_ = std::make_unique<RoleHook>(config_.node.on_role_change, identity_.node_id);
   HOLDFAST_ASSIGN_OR_RETURN(
       node_,
       replication::Node::Make(
@@ -130,7 +131,10 @@ absl::Status Daemon::StartNode() {
            .gate = gate_,
            .clock = clock_,
            .retention = {.bytes = static_cast<uint64_t>(config_.limits.log_megabytes) * kMegabyte},
-           .log_age_max = std::chrono::hours(config_.limits.log_hours)}));
+           .log_age_max = std::chrono::hours(config_.limits.log_hours),
+           .role_changed = [this](bool primary, const Epoch& epoch) {
+             role_hook_->Changed(primary, epoch.number);
+           }}));
   return node_->Start(config_.peer.listen.text());
 }
 
@@ -143,7 +147,15 @@ absl::Status Daemon::StartFronts() {
                              .keys = *keys_,
                              .clock = clock_,
                              .node_id = identity_.node_id,
-                             .reports = [this] { return node_->Reports(); }});
+                             .reports = [this] { return node_->Reports(); },
+                             .denials = &node_->denials()});
+  orders_ = std::make_unique<desk::OrderDesk>(
+      desk::OrderDesk::Parts{.desk = *desk_,
+                             .node = *node_,
+                             .journal = *journal_,
+                             .clock = clock_,
+                             .node_id = identity_.node_id,
+                             .denied = [this] { ssh_->RecheckSessions(); }});
   join_ = std::make_unique<setup::JoinDesk>(*desk_, *keys_, clock_);
   health_ = std::make_unique<http::HttpServer>(
       http::ServerOptions{.name = "health",
@@ -177,6 +189,7 @@ absl::Status Daemon::OpenRest() {
                                             .identity = identity_,
                                             .keys = *keys_,
                                             .desk = *desk_,
+                                            .orders = *orders_,
                                             .join = *join_,
                                             .metrics = metrics_,
                                             .clock = clock_}));
@@ -196,6 +209,8 @@ void Daemon::Watch() {
     }
     KeepFronts();
     KeepJournal();
+    orders_->CarryOutDenials();
+    orders_->Flush();
   }
 }
 
@@ -314,9 +329,11 @@ void Daemon::Stop() {
   ssh_.reset();
   health_.reset();
   join_.reset();
+  orders_.reset();
   desk_.reset();
   node_.reset();
   sinks_.clear();
+  role_hook_.reset();
   ledger_.reset();
   journal_.reset();
 }

@@ -11,8 +11,10 @@
 #include "api/http/health.h"
 #include "replication/node/node.h"
 #include "server/app/node_metrics.h"
+#include "server/app/role_hook.h"
 #include "server/app/ssh_front.h"
 #include "server/app/system_clock.h"
+#include "server/desk/order_desk.h"
 #include "server/desk/vault_desk.h"
 #include "server/setup/answer_join.h"
 #include "server/setup/config.h"
@@ -63,9 +65,11 @@ class Daemon {
   std::unique_ptr<audit::Journal> journal_;
   std::vector<std::unique_ptr<sinks::JournalSink>> sinks_;
   std::unique_ptr<replication::Ledger> ledger_;
+  std::unique_ptr<RoleHook> role_hook_;
   replication::Gate gate_;
   std::unique_ptr<replication::Node> node_;
   std::unique_ptr<desk::VaultDesk> desk_;
+  std::unique_ptr<desk::OrderDesk> orders_;
   std::unique_ptr<setup::JoinDesk> join_;
   std::unique_ptr<http::HttpServer> rest_;  // null while closed
   std::atomic<bool> rest_open_ = false;     // the same, for health

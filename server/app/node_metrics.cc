@@ -27,6 +27,13 @@ NodeMetrics::NodeMetrics(const std::string& version)
                                      "age of the newest state fully applied; NaN: unknown")),
       lag_records_(metrics_.AddGauge("holdfast_replication_lag_records",
                                      "records behind the primary's head; NaN: unknown")),
+      split_(metrics_.AddGauge("holdfast_split",
+                               "1 while it is stopped: another primary of its epoch number "
+                               "acknowledged too")),
+      degraded_(metrics_.AddGauge("holdfast_degraded",
+                                  "1 while this primary acknowledges without its secondaries")),
+      denials_(metrics_.AddGauge("holdfast_denials",
+                                 "denials of this node that no rows have carried out yet")),
       epoch_changes_(metrics_.AddGauge("holdfast_epoch_changes",
                                        "role changes of this process since its start")),
       log_bytes_(metrics_.AddGauge("holdfast_log_retained_bytes", "bytes of the change log kept")),
@@ -122,6 +129,9 @@ std::string NodeMetrics::Render(const replication::Node& node, const replication
   lag_seconds_.Set(OrNan(me.has_lag_seconds() ? std::optional(me.lag_seconds()) : std::nullopt));
   lag_records_.Set(OrNan(me.has_lag_records() ? std::optional(static_cast<double>(me.lag_records()))
                                               : std::nullopt));
+  split_.Set(me.split() ? 1 : 0);
+  degraded_.Set(me.degraded() ? 1 : 0);
+  denials_.Set(me.denials_size());
   epoch_changes_.Set(static_cast<double>(node.epoch_changes()));
   const replication::LogSize log = ledger.log_size();
   log_bytes_.Set(static_cast<double>(log.bytes));

@@ -104,7 +104,8 @@ std::shared_ptr<const http::Router> MakeRestRouter(const RestDeps& deps) {
        .encode_invite =
            [deps](const std::string& node_id, const SecretBytes& secret) {
              return EncodeInvite(deps, node_id, secret);
-           }},
+           },
+       .orders = &deps.orders},
       *router);
   return router;
 }

@@ -11,6 +11,7 @@
 #include "server/crypto/key_ring.h"
 #include "server/crypto/tls_context.h"
 #include "server/desk/desk.h"
+#include "server/desk/order_desk.h"
 #include "server/setup/answer_join.h"
 #include "server/setup/config.h"
 #include "server/setup/identity.h"
@@ -22,6 +23,7 @@ struct RestDeps {
   const setup::Identity& identity;
   crypto::KeyRing& keys;
   desk::Desk& desk;
+  desk::OrderDesk& orders;
   setup::JoinDesk& join;
   NodeMetrics& metrics;
   const Clock& clock;

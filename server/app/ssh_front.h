@@ -32,6 +32,7 @@ class SshFront {
   // A port that cannot be had is an error now; later it is logged and tried again.
   static absl::StatusOr<std::unique_ptr<SshFront>> Start(const Deps& deps);
   void Stop(std::chrono::milliseconds drain);
+  void RecheckSessions() { follower_->RecheckSessions(); }
 
  private:
   SshFront() = default;

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "server/base/status_macros.h"
 #include "server/desk/vault_desk.h"
 #include "server/vault/refusal.h"
 
@@ -34,8 +35,8 @@ absl::StatusOr<CallerPtr> VaultDesk::AuthenticateToken(const SecretBytes& token,
   absl::Status status;
   parts_.ledger.Read([&](const vault::StateReader& state, const Position&) {
     const auto login = vault::LogInByToken(state, hash, source, NowMs());
-    status = login.status();
-    if (!login.ok()) return;
+    status = login.ok() ? CheckDenied(*login->user, nullptr) : login.status();
+    if (!status.ok()) return;
     caller = CallerOf(*login->user, source, "REST");
     caller.token_id = login->token->id();
     caller.credential = fmt::format("token:{}", caller.token_id);
@@ -53,8 +54,8 @@ absl::StatusOr<CallerPtr> VaultDesk::AuthenticateKey(const std::string& login,
   absl::Status status;
   parts_.ledger.Read([&](const vault::StateReader& state, const Position&) {
     const auto found = vault::LogInByKey(state, login, public_key, source);
-    status = found.status();
-    if (!found.ok()) return;
+    status = found.ok() ? CheckDenied(*found->user, found->key) : found.status();
+    if (!status.ok()) return;
     caller = CallerOf(*found->user, source, "SSH");
     caller.key_id = found->key->id();
     caller.credential = found->key->fingerprint();
@@ -66,6 +67,18 @@ absl::StatusOr<CallerPtr> VaultDesk::AuthenticateKey(const std::string& login,
   }
   if (!record_refusal) return status;
   return RefuseLogin({.user_name = login, .source = source, .via = "SSH"}, status);
+}
+
+// Whom an operator denied on this very node; `key` null: it came by a token.
+absl::Status VaultDesk::CheckDenied(const v1::UserRow& user, const v1::SshKeyRow* key) const {
+  if (parts_.denials == nullptr) return absl::OkStatus();
+  if (parts_.denials->DeniesUser(user.name())) {
+    return vault::Refuse(Refusal::kDenied, "the user was denied on this node");
+  }
+  if (key != nullptr && parts_.denials->DeniesKey(key->fingerprint())) {
+    return vault::Refuse(Refusal::kDenied, "the key was denied on this node");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status VaultDesk::RefuseLogin(const Caller& who, const absl::Status& status) {
@@ -111,6 +124,10 @@ absl::StatusOr<const v1::UserRow*> VaultDesk::ValidUser(const vault::StateReader
   }
   if (user.ok() && (*user)->id() != caller.user_id) {
     return vault::Refuse(Refusal::kAuthFailed, "the credential is another user's by now");
+  }
+  if (user.ok()) {
+    const v1::SshKeyRow* key = caller.key_id != 0 ? state.FindSshKey(caller.key_id) : nullptr;
+    HOLDFAST_RETURN_IF_ERROR(CheckDenied(**user, key));
   }
   return user;
 }

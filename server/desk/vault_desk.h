@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "replication/ledger/ledger.h"
+#include "replication/node/deny_book.h"
 #include "replication/node/gate.h"
 #include "server/audit/journal.h"
 #include "server/base/clock.h"
@@ -48,6 +49,7 @@ class VaultDesk final : public Desk {
     const Clock& clock;
     std::string node_id;
     std::function<std::vector<v1::NodeReport>()> reports;  // null: none
+    const replication::DenyBook* denials = nullptr;        // null: nobody is denied
   };
   explicit VaultDesk(Parts parts);
   ~VaultDesk() override;
@@ -91,6 +93,7 @@ class VaultDesk final : public Desk {
   // ---- login.cc
   absl::StatusOr<const v1::UserRow*> ValidUser(const vault::StateReader& state,
                                                const Caller& caller) const;
+  absl::Status CheckDenied(const v1::UserRow& user, const v1::SshKeyRow* key) const;
   absl::Status RefuseLogin(const Caller& who, const absl::Status& status);
 
   // ---- vault_desk.cc

@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kConfigBytesMax = 64 * 1024;
 constexpr size_t kNodeIdCharsMax = 63;
+constexpr size_t kProgramWordsMax = 16;
 
 struct Key {
   std::string_view section;
@@ -108,6 +109,26 @@ absl::Status SetFolder(const toml::node& value, std::string& out) {
   return absl::OkStatus();
 }
 
+absl::Status SetProgram(const toml::node& value, std::vector<std::string>& out) {
+  const toml::array* list = value.as_array();
+  if (list == nullptr) return Wrong("a list of texts: a program and its arguments", value);
+  if (list->size() > kProgramWordsMax) {
+    return absl::InvalidArgumentError(
+        fmt::format("expected at most {} words, got {}", kProgramWordsMax, list->size()));
+  }
+  std::vector<std::string> words;
+  for (const toml::node& each : *list) {
+    HOLDFAST_ASSIGN_OR_RETURN(std::string word, Text(each));
+    if (word.find('\0') != std::string::npos) return Wrong("a text without NUL", each);
+    words.push_back(std::move(word));
+  }
+  if (!words.empty() && !words[0].starts_with('/')) {
+    return Wrong("an absolute path of a program as the first word", *list->get(0));
+  }
+  out = std::move(words);
+  return absl::OkStatus();
+}
+
 absl::Status SetLevel(const toml::node& value, LogLevel& out) {
   static const std::vector<std::string> kNames = {"debug", "info", "warning", "error"};
   std::string name;
@@ -153,6 +174,8 @@ std::vector<Key> MakeKeys() {
   std::vector<Key> keys = {
       {"node", "id", [](const toml::node& v, Config& c) { return SetNodeId(v, c.node.id); }},
       {"node", "data", [](const toml::node& v, Config& c) { return SetFolder(v, c.node.data); }},
+      {"node", "on_role_change",
+       [](const toml::node& v, Config& c) { return SetProgram(v, c.node.on_role_change); }},
       {"seal", "kind",
        [](const toml::node& v, Config& c) { return SetChoice(v, {"file"}, c.seal.kind); }},
       {"seal", "key_file",

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,8 +22,9 @@ struct Address {
 // docs/reference/configuration.md lists the keys; every key of the file is one of them.
 struct Config {
   struct Node {
-    std::string id;    // [a-z0-9-], at most 63 characters
-    std::string data;  // absolute path of the node's folder
+    std::string id;                           // [a-z0-9-], at most 63 characters
+    std::string data;                         // absolute path of the node's folder
+    std::vector<std::string> on_role_change;  // program and first arguments; empty: none
   } node;
   struct Listener {
     Address listen;

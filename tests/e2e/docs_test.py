@@ -14,7 +14,8 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = pathlib.Path(os.environ.get('HOLDFAST_QUICKSTART_BIN', CHECKOUT / 'build/release/bin'))
 QUICKSTART = 'deploy/quickstart'
 WITH_COMMANDS = ('README.md', 'docs/guarantees.md', 'docs/performance.md', 'docs/status.md', 'docs/reference/cli.md',
-                 'docs/reference/configuration.md', 'docs/reference/health.md')
+                 'docs/reference/configuration.md', 'docs/reference/health.md', 'docs/runbooks/lost-primary.md',
+                 'docs/runbooks/planned-switchover.md', 'docs/runbooks/old-primary-returns.md')
 OPTION = re.compile(r'(?<![\w-])--[a-z][a-z-]*')
 NAME = re.compile(r'[a-z][a-z-]*')
 CODE = re.compile(r'`([^`\n]+)`')

@@ -64,11 +64,12 @@ class EveryOperationTest(ClusterTest):
 
     def test_the_lists_were_understood(self):
         native, pam360 = native_routes(), pam360_routes()
-        self.assertEqual(len(native), 37)
+        self.assertEqual(len(native), 43)
         self.assertEqual(len(pam360), 17)
         self.assertEqual([word for word, _ in ssh_commands()], ['RETRIEVE', 'RESET_LOCAL', 'RESET_REMOTE', 'CREATE'])
         for method, path, op_class in native:
-            self.assertEqual(op_class == 'primary', method != 'GET', path)
+            if op_class != 'node':  # Orders to a node are POST too.
+                self.assertEqual(op_class == 'primary', method != 'GET', path)
             self.assertNotIn('{', self.fill_native(path))
 
     # ---- what is sent
@@ -76,7 +77,7 @@ class EveryOperationTest(ClusterTest):
     def fill_native(self, pattern):
         noun = pattern.split('/')[2]
         own = {'users': 'user', 'resources': 'resource', 'accounts': 'account', 'shares': 'share'}.get(noun)
-        path = pattern.replace('{id}', str(self.ids[own])) if own else pattern
+        path = pattern.replace('{id}', str(self.ids[own]) if own else 'node1')
         path = path.replace('{key}', str(self.ids['key'])).replace('{token}', str(self.ids['token']))
         env = self.cluster.env
         query = f'?resource={env["HOLDFAST_RESOURCE"]}&account={env["HOLDFAST_ACCOUNT"]}'
@@ -92,6 +93,9 @@ class EveryOperationTest(ClusterTest):
             ('PUT', '/v1/accounts/{id}/secret'): {'secret': PASSWORD},
             ('POST', '/v1/shares'): {'user_id': self.ids['user'], 'account_id': self.ids['account'], 'level': 'modify'},
             ('POST', '/v1/nodes/invites'): {'node_id': 'never'},
+            ('POST', '/v1/promote'): {'node': 'node2', 'dry_run': True},
+            ('POST', '/v1/switchover'): {'to': 'node2'},
+            ('POST', '/v1/deny'): {'user': 'nobody of that name'},
             ('PUT', '/v1/sshd'): {'node_id': '', 'port': 0, 'enabled': False},
             ('PUT', '/v1/settings'): {'level': 'local', 'policy': 'block', 'k': 0}}
         return bodies.get((method, pattern)) if method in WRITES else None
@@ -124,6 +128,8 @@ class EveryOperationTest(ClusterTest):
                 status, answer = self.secondary.call(method, self.fill_native(pattern), self.native_body(method, pattern))
                 if op_class == 'primary':
                     self.assertEqual((status, answer['error']['code']), (421 if up else 503, 'NOT_PRIMARY'))
+                elif op_class == 'node' and method != 'GET':  # Taken, and refused by its own rules.
+                    self.assertIn(answer.get('error', {}).get('code', 'OK'), ('OK', 'NOT_PRIMARY', 'NO_SUCH_USER'))
                 else:
                     self.assertEqual(status, 200, answer)
 

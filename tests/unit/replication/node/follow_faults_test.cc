@@ -53,6 +53,14 @@ class ScriptedPrimary : public PeerHandler {
                                                       const v1::ReadJournalRequest&) override {
     return v1::ReadJournalResponse();
   }
+  absl::StatusOr<v1::ReadLogResponse> ReadLog(const PeerIdentity&,
+                                              const v1::ReadLogRequest&) override {
+    return absl::UnimplementedError("not this one");
+  }
+  absl::StatusOr<v1::TakeOverResponse> TakeOver(const PeerIdentity&,
+                                                const v1::TakeOverRequest&) override {
+    return absl::UnimplementedError("not this one");
+  }
   absl::Status Follow(const PeerIdentity&, FollowerConnection& connection) override {
     v1::FollowerFrame frame;
     if (!connection.Read(&frame) || !frame.has_hello()) return absl::CancelledError("no hello");

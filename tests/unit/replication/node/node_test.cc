@@ -6,6 +6,7 @@
 #include <future>
 
 #include "replication/peer/peer_client.h"
+#include "server/base/encoding.h"
 #include "tests/unit/replication/node/node_fixture.h"
 
 namespace holdfast::replication {
@@ -168,9 +169,53 @@ TEST_F(NodeTest, ReportsAreAnsweredToTheEndAndAfterIt) {
   EXPECT_FALSE(a_.Serves());
 }
 
+std::string StateSeenBy(Member& seer, const std::string& of) {
+  for (const v1::NodeReport& report : seer.node().Reports()) {
+    if (report.node_id() == of) return report.state();
+  }
+  return "";
+}
+
+TEST_F(NodeTest, AKilledMemberIsDownAtOnceForTheOther) {
+  const RealClock clock;
+  ASSERT_TRUE(Eventually([&] { return StateSeenBy(b_, "a") == "running"; }));
+  ASSERT_TRUE(Eventually([&] { return StateSeenBy(a_, "b") == "streaming"; }));
+  b_.Crash();
+  MonoTime began = clock.Mono();
+  ASSERT_TRUE(Eventually([&] { return StateSeenBy(a_, "b") == "down"; }));
+  EXPECT_LT(clock.Mono() - began, 1500ms);  // Its last answers may come while it ends.
+  StartB();
+  ExpectSame();
+  ASSERT_TRUE(Eventually([&] { return StateSeenBy(b_, "a") == "running"; }));
+  a_.Crash();
+  began = clock.Mono();
+  ASSERT_TRUE(Eventually([&] { return StateSeenBy(b_, "a") == "down"; }));
+  EXPECT_LT(clock.Mono() - began, 1500ms);  // Its last answers may come while it ends.
+}
+
+TEST_F(NodeTest, ATailIsReadUpToWhatIsDurableAndNotFurther) {
+  Add("alice");
+  Add("bob");
+  ExpectSame();
+  const auto client = PeerClient::Make(b_.Address(), "b", a_.tls());
+  v1::ReadLogRequest ask;
+  ask.set_first_seq(b_.head());
+  ask.set_records_max(100);
+  absl::StatusOr<v1::ReadLogResponse> answer = client->ReadLog(ask, 5s);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->last_seq(), b_.head());
+  ASSERT_EQ(answer->entries_size(), 1);
+  EXPECT_EQ(answer->entries(0).digest(), AsText(b_.disk().ledger().Shape().last.digest));
+  ask.set_first_seq(b_.head() + 1);
+  answer = client->ReadLog(ask, 5s);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->entries_size(), 0);
+}
+
 TEST_F(NodeTest, AFollowerThatNeverSaysHelloDoesNotHoldUpTheEnd) {
   b_.Crash();
   const auto silent = PeerClient::Make(a_.Address(), "a", b_.tls())->Follow();
+  silent->Open();
   ASSERT_TRUE(Eventually([&] { return !a_.node().Followers().empty(); }));
   auto ended = std::async(std::launch::async, [&] { a_.node().Stop(); });
   ASSERT_EQ(ended.wait_for(20s), std::future_status::ready);

@@ -1,7 +1,12 @@
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "replication/peer/peer_client.h"
@@ -57,6 +62,18 @@ class EchoHandler : public PeerHandler {
       const PeerIdentity&, const v1::ReadJournalRequest& request) override {
     v1::ReadJournalResponse response;
     response.set_head(request.first_number());
+    return response;
+  }
+  absl::StatusOr<v1::ReadLogResponse> ReadLog(const PeerIdentity&,
+                                              const v1::ReadLogRequest& request) override {
+    v1::ReadLogResponse response;
+    response.set_last_seq(request.first_seq());
+    return response;
+  }
+  absl::StatusOr<v1::TakeOverResponse> TakeOver(const PeerIdentity&,
+                                                const v1::TakeOverRequest& request) override {
+    v1::TakeOverResponse response;
+    response.set_reason("after " + std::to_string(request.hand_over_seq()));
     return response;
   }
   absl::Status Follow(const PeerIdentity&, FollowerConnection& connection) override {
@@ -126,6 +143,7 @@ TEST_F(PeerTest, AForgottenMemberIsRefusedOnEveryCall) {
   const auto client = PeerClient::Make(Address(), "a", b_);
   EXPECT_EQ(client->Exchange({}, 5s).status().code(), absl::StatusCode::kPermissionDenied);
   const auto stream = client->Follow();
+  stream->Open();
   v1::PrimaryFrame frame;
   EXPECT_FALSE(stream->Read(&frame));
   EXPECT_EQ(stream->Finish().code(), absl::StatusCode::kPermissionDenied);
@@ -133,6 +151,7 @@ TEST_F(PeerTest, AForgottenMemberIsRefusedOnEveryCall) {
 
 TEST_F(PeerTest, AStreamCarriesFramesBothWaysUntilTheServerStops) {
   const auto stream = PeerClient::Make(Address(), "a", b_)->Follow();
+  stream->Open();
   for (uint64_t seq = 1; seq <= 3; ++seq) {
     v1::FollowerFrame frame;
     frame.mutable_ack()->set_durable_seq(seq);
@@ -145,6 +164,73 @@ TEST_F(PeerTest, AStreamCarriesFramesBothWaysUntilTheServerStops) {
   v1::PrimaryFrame answer;
   EXPECT_FALSE(stream->Read(&answer));
   EXPECT_FALSE(stream->Finish().ok());
+}
+
+TEST_F(PeerTest, TheCallsOfARoleChangeArrive) {
+  const auto client = PeerClient::Make(Address(), "a", b_);
+  v1::ReadLogRequest read;
+  read.set_first_seq(7);
+  EXPECT_EQ(client->ReadLog(read, 5s)->last_seq(), 7U);
+  v1::TakeOverRequest take;
+  take.set_hand_over_seq(8);
+  EXPECT_EQ(client->TakeOver(take, 5s)->reason(), "after 8");
+}
+
+// A port where nobody answers, although it takes connections.
+class SilentPort {
+ public:
+  SilentPort() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    bind(fd_, reinterpret_cast<sockaddr*>(&address), size);
+    listen(fd_, 8);
+    getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+  }
+  ~SilentPort() { close(fd_); }
+  std::string Address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  const int fd_;
+  int port_ = 0;
+};
+
+TEST_F(PeerTest, ASilentMemberIsGivenUpAfterTheLimitAndARefusedConnectionIsKnownAtOnce) {
+  const RealClock clock;
+  const SilentPort silent;
+  const auto client = PeerClient::Make(silent.Address(), "a", b_);
+  MonoTime began = clock.Mono();
+  EXPECT_EQ(client->Exchange({}, 300ms).status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_GE(clock.Mono() - began, 300ms);
+  const std::string address = Address();
+  const auto known = PeerClient::Make(address, "a", b_);
+  ASSERT_TRUE(known->Exchange({}, 5s).ok());
+  server_->Stop();
+  for (int i = 0; i < 20; ++i) {
+    began = clock.Mono();
+    EXPECT_EQ(known->Exchange({}, 5s).status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_LT(clock.Mono() - began, 1s);
+  }
+}
+
+TEST_F(PeerTest, CallsAndStreamsToASilentMemberCanBeEnded) {
+  const SilentPort silent;
+  const auto client = PeerClient::Make(silent.Address(), "a", b_);
+  const std::shared_ptr<PrimaryConnection> stream = client->Follow();
+  std::thread follower([stream] {
+    stream->Open();
+    v1::PrimaryFrame frame;
+    EXPECT_FALSE(stream->Read(&frame));
+    EXPECT_EQ(stream->Finish().code(), absl::StatusCode::kCancelled);
+  });
+  std::thread caller([&] { EXPECT_FALSE(client->Exchange({}, 60s).ok()); });
+  client->EndCalls();
+  stream->Cancel();
+  follower.join();
+  caller.join();
+  EXPECT_EQ(client->Exchange({}, 5s).status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST_F(PeerTest, APortInUseIsNamed) {

@@ -69,6 +69,16 @@ TEST(ConfigTest, ADatabaseIsAConnectionWithoutAPassword) {
   }
 }
 
+TEST(ConfigTest, TheProgramOfARoleChangeIsAListWithAnAbsolutePathInFront) {
+  const std::string small = "[node]\nid = \"n\"\ndata = \"/d\"\non_role_change = ";
+  const auto config = ParseConfig(small + "[\"/bin/vip\", \"eth0\"]\n", "node.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->node.on_role_change, testing::ElementsAre("/bin/vip", "eth0"));
+  EXPECT_THAT(ErrorOf(small + "\"/bin/vip\"\n"), HasSubstr("a list of texts"));
+  EXPECT_THAT(ErrorOf(small + "[\"vip\"]\n"), HasSubstr("an absolute path of a program"));
+  EXPECT_THAT(ErrorOf(small + "[\"/bin/vip\", 7]\n"), HasSubstr("a text in quotes, got 7"));
+}
+
 TEST(ConfigTest, WhatIsNotTomlNamesTheLine) {
   EXPECT_THAT(ErrorOf("[node]\nid = \n"), HasSubstr("node.toml:2"));
 }

@@ -1,0 +1,192 @@
+#include "server/desk/order_desk.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "server/base/encoding.h"
+#include "server/base/status_macros.h"
+#include "server/crypto/random.h"
+#include "server/desk/audit_line.h"
+#include "server/observe/log.h"
+#include "server/vault/access.h"
+#include "server/vault/refusal.h"
+
+namespace holdfast::desk {
+namespace {
+
+using vault::Refusal;
+
+constexpr size_t kOptionsBytesMax = 512;
+constexpr std::chrono::seconds kCarryAgainAfter{10};
+
+std::string InWords(const replication::PromoteOrder& order) {
+  std::string text = order.dry_run ? "dry run" : "";
+  const auto add = [&text](const std::string& option) {
+    text += (text.empty() ? "" : ", ") + option;
+  };
+  if (order.old_primary_is_down) add("old primary is down");
+  if (order.accept_loss.unknown) {
+    add("accept loss unknown");
+  } else if (order.accept_loss.records > 0) {
+    add(fmt::format("accept loss {}", order.accept_loss.records));
+  }
+  if (order.lowered) {
+    add(fmt::format("sync {}:{}", v1::Level_Name(order.lowered->level), order.lowered->k));
+  }
+  return text;
+}
+
+}  // namespace
+
+OrderDesk::OrderDesk(Parts parts)
+    : parts_(std::move(parts)), refusals_(parts_.journal, parts_.clock) {}
+
+OrderDesk::~OrderDesk() { underway_.WaitForNone(); }
+
+absl::Status OrderDesk::May(const Caller& caller) {
+  HOLDFAST_RETURN_IF_ERROR(
+      parts_.desk.Read(caller, [](const vault::StateReader&, const v1::UserRow& user) {
+        return vault::MayOperateCluster(user);
+      }));
+  if (!parts_.journal.failure().ok()) {
+    return vault::Refuse(Refusal::kAuditUnavailable,
+                         "the audit journal of this node takes no records");
+  }
+  return absl::OkStatus();
+}
+
+v1::AuditRecord OrderDesk::Line(std::string_view operation, const Caller& caller,
+                                std::string options) {
+  const NodeFacts facts = parts_.desk.Facts();
+  v1::AuditRecord line =
+      AuditLine(operation, ActorOf(caller), caller.credential,
+                {.position = facts.position, .age_ms = facts.age ? facts.age->count() : -1});
+  line.set_reason(AuditText(options, kOptionsBytesMax));
+  return line;
+}
+
+void OrderDesk::Record(v1::AuditRecord line, const absl::Status& outcome,
+                       std::function<void(absl::Status)> answer) {
+  SetResult(line, outcome);
+  if (!outcome.ok()) {
+    return refusals_.Record(line, [answer = std::move(answer), outcome,
+                                   ticket = underway_.Begin()] { answer(outcome); });
+  }
+  parts_.journal.Append(std::move(line), [answer = std::move(answer),
+                                          ticket = underway_.Begin()](const absl::Status& durable) {
+    if (!durable.ok()) {
+      LogError("the audit record of an order is not durable: {}", ToText(durable));
+    }
+    answer(absl::OkStatus());  // It is done, and undone by nobody.
+  });
+}
+
+void OrderDesk::Promote(CallerPtr caller, const std::string& node_id,
+                        replication::PromoteOrder order, replication::PromoteDone done) {
+  v1::AuditRecord line = Line("cluster.promote", *caller, InWords(order));
+  absl::Status may = May(*caller);
+  if (may.ok() && node_id != parts_.node_id) {
+    may = vault::Refuse(Refusal::kNoSuchMember, fmt::format("this node is {}, the order is for {}",
+                                                            parts_.node_id, node_id));
+  }
+  if (!may.ok()) {
+    return Record(std::move(line), may, [done](const absl::Status& status) { done(status); });
+  }
+  parts_.node.Promote(std::move(order), [this, line = std::move(line), done = std::move(done),
+                                         ticket = underway_.Begin()](
+                                            absl::StatusOr<replication::PromoteResult> result) {
+    const absl::Status outcome = result.ok() ? result->refused : result.status();
+    auto held = std::make_shared<absl::StatusOr<replication::PromoteResult>>(std::move(result));
+    Record(line, outcome, [done, held](const absl::Status&) { done(std::move(*held)); });
+  });
+}
+
+void OrderDesk::Switchover(CallerPtr caller, const std::string& to,
+                           replication::SwitchoverDone done) {
+  v1::AuditRecord line = Line("cluster.switchover", *caller, "to " + to);
+  if (const absl::Status may = May(*caller); !may.ok()) {
+    return Record(std::move(line), may, [done](const absl::Status& status) { done(status); });
+  }
+  parts_.node.Switchover(
+      to, [this, line = std::move(line), done = std::move(done),
+           ticket = underway_.Begin()](absl::StatusOr<replication::SwitchoverResult> result) {
+        const absl::Status outcome = result.status();
+        auto held =
+            std::make_shared<absl::StatusOr<replication::SwitchoverResult>>(std::move(result));
+        Record(line, outcome, [done, held](const absl::Status&) { done(std::move(*held)); });
+      });
+}
+
+// ---- Denials.
+
+absl::Status OrderDesk::AddDenial(const Caller& caller, const DenyAsk& ask) {
+  v1::Denial denial;
+  denial.set_id(HexEncode(crypto::RandomId16()));
+  denial.set_user_name(ask.user_name);
+  denial.set_key_fingerprint(ask.key_fingerprint);
+  denial.set_wall_ms(ToMillis(parts_.clock.Wall()));
+  denial.set_by(caller.user_name);
+  denial.set_node_id(parts_.node_id);
+  bool missing = false;
+  parts_.desk.ReadState([&](const vault::StateReader& state) {
+    missing = replication::MissingInRows(denial, state).empty();
+  });
+  if (missing) {
+    return ask.user_name.empty()
+               ? vault::Refuse(Refusal::kNoSuchKey, "no user has that key")
+               : vault::Refuse(Refusal::kNoSuchUser, "no such user, or it is locked already");
+  }
+  return parts_.node.denials().Add(std::move(denial));
+}
+
+void OrderDesk::Deny(CallerPtr caller, DenyAsk ask, std::function<void(absl::Status)> done) {
+  v1::AuditRecord line =
+      Line("node.deny", *caller,
+           ask.user_name.empty() ? "key " + ask.key_fingerprint : "user " + ask.user_name);
+  absl::Status outcome = May(*caller);
+  if (outcome.ok()) outcome = AddDenial(*caller, ask);
+  if (outcome.ok() && parts_.denied) parts_.denied();
+  Record(std::move(line), outcome, std::move(done));
+}
+
+absl::StatusOr<std::vector<v1::Denial>> OrderDesk::Denials(const Caller& caller) {
+  HOLDFAST_RETURN_IF_ERROR(
+      parts_.desk.Read(caller, [](const vault::StateReader&, const v1::UserRow& user) {
+        return vault::MayOperateCluster(user);
+      }));
+  return parts_.node.denials().All();
+}
+
+void OrderDesk::CarryOutDenials() {
+  if (!parts_.desk.Facts().primary) return;
+  const MonoTime now = parts_.clock.Mono();
+  for (const v1::NodeReport& report : parts_.desk.Reports()) {
+    for (const v1::Denial& denial : report.denials()) {
+      {
+        MutexLock lock(mu_);
+        const auto tried = carried_.find(denial.id());
+        if (tried != carried_.end() && now - tried->second < kCarryAgainAfter) continue;
+        carried_[denial.id()] = now;
+      }
+      std::vector<vault::CommandBody> missing;
+      parts_.desk.ReadState([&](const vault::StateReader& state) {
+        missing = replication::MissingInRows(denial, state);
+      });
+      for (vault::CommandBody& body : missing) {
+        parts_.desk.SubmitAsNode(
+            denial.node_id(), std::move(body),
+            [id = denial.id(), node = denial.node_id()](const absl::StatusOr<Written>& written) {
+              if (written.ok()) {
+                LogInfo("what was denied on {} is in the rows now", node);
+              } else {
+                LogWarning("what was denied on {} is not in the rows: {}", node,
+                           ToText(written.status()));
+              }
+            });
+      }
+    }
+  }
+}
+
+}  // namespace holdfast::desk
