@@ -175,7 +175,9 @@ void Run(WriteOperation operation, const Visit& visit, const Finish& finish) {
     if (result.ok()) result->position = written->position;
     finish(std::move(result));
   };
-  visit.desk().Submit(visit.caller, std::move(intent->body), std::move(done));
+  visit.desk().Submit(
+      desk::ForReason(visit.caller, std::move(intent->reason), std::move(intent->ticket)),
+      std::move(intent->body), std::move(done));
 }
 
 // The gate before anything else: a write that went astray learns the way also when its token is too

@@ -46,6 +46,8 @@ using Finish = std::function<void(AnswerOr)>;
 struct Intent {
   vault::CommandBody body;
   std::function<AnswerOr(const Visit&, const desk::Written&)> answer = nullptr;
+  std::string reason = {};  // for the audit, as is `ticket`
+  std::string ticket = {};
 };
 using IntentOr = absl::StatusOr<Intent>;
 

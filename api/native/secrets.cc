@@ -68,6 +68,8 @@ IntentOr SetSecret(const Visit& visit) {
   HOLDFAST_ASSIGN_OR_RETURN(const uint64_t id, PathId(*visit.request, "id"));
   HOLDFAST_ASSIGN_OR_RETURN(Fields fields, Fields::Parse(visit.request->body));
   const SecretBytes secret = NewSecretIn(fields);
+  std::string reason = fields.Text("reason");
+  std::string ticket = fields.Text("ticket", limits::kNameCharsMax);
   HOLDFAST_RETURN_IF_ERROR(fields.Done());
   uint64_t organization_id = 0;
   HOLDFAST_RETURN_IF_ERROR(visit.desk().Read(
@@ -82,7 +84,8 @@ IntentOr SetSecret(const Visit& visit) {
   vault::SetSecret command{.account_id = id};
   HOLDFAST_ASSIGN_OR_RETURN(command.secret,
                             visit.desk().Seal(organization_id, v1::TABLE_ACCOUNT, secret));
-  return Intent{.body = std::move(command)};
+  return Intent{
+      .body = std::move(command), .reason = std::move(reason), .ticket = std::move(ticket)};
 }
 
 }  // namespace holdfast::native

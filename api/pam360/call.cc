@@ -74,7 +74,8 @@ void Submit(const CallPtr& call, Write write) {
       call->Finish(written.status());
     }
   };
-  call->desk.Submit(call->caller, std::move(body), std::move(done));
+  call->desk.Submit(desk::ForReason(call->caller, std::move(write.reason), std::move(write.ticket)),
+                    std::move(body), std::move(done));
 }
 
 }  // namespace holdfast::pam360

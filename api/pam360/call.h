@@ -69,6 +69,8 @@ struct Write {
   vault::CommandBody body;
   std::string exists = {};  // the message of ALREADY_EXISTS; empty: that of the vault
   std::function<Answer(const vault::Planned&)> render;
+  std::string reason = {};  // for the audit, as is `ticket`
+  std::string ticket = {};
 };
 // Submits and answers when it is known what became of it.
 void Submit(const CallPtr& call, Write write);

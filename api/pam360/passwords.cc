@@ -157,9 +157,17 @@ void GetPassword(const CallPtr& call) {
 void ChangePassword(const CallPtr& call) {
   absl::StatusOr<vault::SetSecret> change = ReadChange(*call);
   if (!change.ok()) return call->Finish(change.status());
-  Submit(call, {.body = *std::move(change), .render = [call](const vault::Planned&) {
-                  return call->Success("Password changed successfully");
-                }});
+  absl::StatusOr<std::string> reason = call->parameters().Text("REASON");
+  if (!reason.ok()) return call->Finish(reason.status());
+  absl::StatusOr<std::string> ticket = call->parameters().Text("TICKETID");
+  if (!ticket.ok()) return call->Finish(ticket.status());
+  Submit(call, {.body = *std::move(change),
+                .render =
+                    [call](const vault::Planned&) {
+                      return call->Success("Password changed successfully");
+                    },
+                .reason = *std::move(reason),
+                .ticket = *std::move(ticket)});
 }
 
 void GetResourceAccountDetails(const CallPtr& call) {

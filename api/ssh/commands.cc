@@ -19,6 +19,16 @@ Answer Refused(const desk::Desk& desk, const absl::Status& status) {
   return RefusalAnswer(status, desk.Facts());
 }
 
+// What is refused before the desk is asked to do it leaves its record, too.
+void Refuse(desk::Desk& desk, desk::CallerPtr caller, std::string_view word,
+            const absl::Status& refusal, const Done& done) {
+  desk::RefusedRequest request{
+      .operation = std::string(word), .source = caller->source, .via = caller->via};
+  request.caller = std::move(caller);
+  desk.RecordRefused(request, refusal);
+  done(Refused(desk, refusal));
+}
+
 void RunRetrieve(desk::Desk& desk, desk::CallerPtr caller, Command any, Done done) {
   auto& command = std::get<RetrieveCommand>(any);
   desk::RetrieveAsk ask;
@@ -59,16 +69,20 @@ absl::StatusOr<vault::CommandBody> PlanReset(desk::Desk& desk, const desk::Calle
 }
 
 void RunResetLocal(desk::Desk& desk, desk::CallerPtr caller, Command any, Done done) {
-  absl::StatusOr<vault::CommandBody> body =
-      PlanReset(desk, *caller, std::get<ResetLocalCommand>(any));
-  if (!body.ok()) return done(Refused(desk, body.status()));
+  auto& command = std::get<ResetLocalCommand>(any);
+  caller = desk::ForReason(caller, command.reason, command.ticket);
+  absl::StatusOr<vault::CommandBody> body = PlanReset(desk, *caller, command);
+  if (!body.ok()) return Refuse(desk, std::move(caller), "RESET_LOCAL", body.status(), done);
   SubmitWrite(desk, std::move(caller), *std::move(body), "Password changed successfully",
               std::move(done));
 }
 
-void RunResetRemote(desk::Desk& desk, desk::CallerPtr, Command, Done done) {
-  done(Refused(desk, vault::Refuse(vault::Refusal::kRemoteResetNotConfigured,
-                                   "remote password reset is not configured")));
+void RunResetRemote(desk::Desk& desk, desk::CallerPtr caller, Command any, Done done) {
+  const auto& command = std::get<ResetRemoteCommand>(any);
+  Refuse(desk, desk::ForReason(caller, command.reason, command.ticket), "RESET_REMOTE",
+         vault::Refuse(vault::Refusal::kRemoteResetNotConfigured,
+                       "remote password reset is not configured"),
+         done);
 }
 
 absl::StatusOr<vault::CommandBody> PlanCreate(desk::Desk& desk, const desk::Caller& caller,
@@ -99,7 +113,7 @@ absl::StatusOr<vault::CommandBody> PlanCreate(desk::Desk& desk, const desk::Call
 void RunCreate(desk::Desk& desk, desk::CallerPtr caller, Command any, Done done) {
   auto& command = std::get<CreateCommand>(any);
   absl::StatusOr<vault::CommandBody> body = PlanCreate(desk, *caller, command);
-  if (!body.ok()) return done(Refused(desk, body.status()));
+  if (!body.ok()) return Refuse(desk, std::move(caller), "CREATE", body.status(), done);
   SubmitWrite(desk, std::move(caller), *std::move(body),
               "Resource " + command.resource + " has been added successfully", std::move(done));
 }
@@ -121,14 +135,7 @@ void RunCommandLine(desk::Desk& desk, desk::CallerPtr caller, const SecretBytes&
   if (!command.ok()) return done(InvalidCommand(std::string(command.status().message())));
   const CommandRow& row = kCommands[command->index()];
   const absl::Status admitted = desk.Admit(row.op_class);
-  if (!admitted.ok()) {
-    desk.RecordRefused({.operation = std::string(row.word),
-                        .source = caller->source,
-                        .via = caller->via,
-                        .caller = caller},
-                       admitted);
-    return done(Refused(desk, admitted));
-  }
+  if (!admitted.ok()) return Refuse(desk, std::move(caller), row.word, admitted, done);
   row.run(desk, std::move(caller), *std::move(command), std::move(done));
 }
 

@@ -46,6 +46,11 @@ v1::AuditRecord AuditLine(std::string_view operation, const v1::Actor& actor,
   return line;
 }
 
+void SetReason(v1::AuditRecord& line, std::string_view reason, std::string_view ticket) {
+  line.set_reason(AuditText(reason, kAuditReasonBytesMax));
+  line.set_ticket(AuditText(ticket, kAuditNameBytesMax));
+}
+
 void SetResult(v1::AuditRecord& line, const absl::Status& status) {
   if (status.ok()) {
     line.set_result(v1::AUDIT_RESULT_OK);

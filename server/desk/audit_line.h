@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "holdfast/v1/audit.pb.h"
+#include "server/base/limits.h"
 #include "server/base/position.h"
 #include "server/desk/caller.h"
 #include "server/vault/command.h"
@@ -24,6 +25,10 @@ struct Served {
 
 // A text from outside as a record can hold it: UTF-8, no control characters, at most `bytes_max`.
 std::string AuditText(std::string_view text, size_t bytes_max);
+
+inline constexpr size_t kAuditReasonBytesMax = limits::kTextCharsMax;
+inline constexpr size_t kAuditNameBytesMax = limits::kNameCharsMax * 4;
+void SetReason(v1::AuditRecord& line, std::string_view reason, std::string_view ticket);
 
 v1::AuditRecord AuditLine(std::string_view operation, const v1::Actor& actor,
                           const std::string& credential, const Served& served);

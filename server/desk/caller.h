@@ -19,8 +19,13 @@ struct Caller {
   std::string credential;  // "token:7" or the key's fingerprint, for the audit
   uint64_t token_id = 0;   // by which it logged in; 0: by a key
   uint64_t key_id = 0;
+  // What it says this one request is for: for the audit, not believed.
+  std::string reason;
+  std::string ticket;
 };
 using CallerPtr = std::shared_ptr<const Caller>;
+// The same, for a request that says why.
+CallerPtr ForReason(const CallerPtr& caller, std::string reason, std::string ticket);
 
 // Who stands in the record of a write.
 v1::Actor ActorOf(const Caller& caller);

@@ -109,6 +109,7 @@ void VaultDesk::RecordRefused(const RefusedRequest& request, const absl::Status&
   }
   v1::AuditRecord line = AuditLine(request.operation, ActorOf(who), who.credential,
                                    ServedAt(parts_.ledger.progress().shown));
+  SetReason(line, who.reason, who.ticket);
   SetResult(line, refusal);
   refusals_.Record(line, [] {});
 }

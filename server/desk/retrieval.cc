@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/desk/vault_desk.h"
 #include "server/observe/log.h"
@@ -16,8 +15,6 @@ namespace {
 using vault::Refusal;
 
 constexpr std::string_view kOperation = "account.retrieve";
-constexpr size_t kReasonBytesMax = limits::kTextCharsMax;
-constexpr size_t kNameBytesMax = limits::kNameCharsMax * 4;
 
 // Visible is not enough: somebody may see that an account is there and no more.
 absl::Status CheckView(const vault::StateReader& state, const v1::UserRow& user,
@@ -73,13 +70,12 @@ void VaultDesk::Retrieve(CallerPtr caller, RetrieveAsk ask, RetrieveDone done) {
   });
   v1::AuditRecord line =
       AuditLine(kOperation, ActorOf(*caller), caller->credential, ServedAt(shown));
-  line.set_reason(AuditText(ask.reason, kReasonBytesMax));
-  line.set_ticket(AuditText(ask.ticket, kNameBytesMax));
+  SetReason(line, ask.reason, ask.ticket);
   if (!found.ok()) {
     line.set_account_id(ask.account_id);
-    line.set_account_name(AuditText(ask.account_name, kNameBytesMax));
+    line.set_account_name(AuditText(ask.account_name, kAuditNameBytesMax));
     line.set_resource_id(ask.resource_id);
-    line.set_resource_name(AuditText(ask.resource_name, kNameBytesMax));
+    line.set_resource_name(AuditText(ask.resource_name, kAuditNameBytesMax));
     return RefuseRetrieval(std::move(line), found.status(), done);
   }
   line.set_account_id(found->about.account_id);

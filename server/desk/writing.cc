@@ -26,6 +26,7 @@ void VaultDesk::Submit(CallerPtr caller, vault::CommandBody body, WriteDone done
     write.line =
         AuditLine(vault::OperationName(body), write.actor, caller->credential, ServedAt(shown));
     SetSubject(write.line, state, body);
+    SetReason(write.line, caller->reason, caller->ticket);
   });
   if (!valid.ok()) return RefuseWrite(std::move(write), valid);
   SubmitChecked(std::move(write), std::move(body));

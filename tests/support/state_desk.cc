@@ -357,6 +357,8 @@ absl::StatusOr<desk::AuditGaps> StateDesk::FindAuditGaps(const desk::Caller& cal
 
 void StateDesk::Record(const desk::Caller& caller, std::string_view operation,
                        const absl::Status& status, v1::AuditRecord record) {
+  if (record.reason().empty()) record.set_reason(caller.reason);
+  if (record.ticket().empty()) record.set_ticket(caller.ticket);
   record.set_node_id(facts_.node_id);
   record.set_number(audit_.size() + 1);
   record.set_wall_ms(now_ms_);

@@ -119,7 +119,10 @@ TEST_F(NativeVaultTest, ASecretIsReplacedAndGenerated) {
   const std::string account = AddRoot(AddServer(), R"("secret":"geheim")");
   EXPECT_EQ(Put(account + "/secret", R"({"secret":"neu"})").body, "{}");
   EXPECT_EQ(At(Get(account + "/secret"), "/secret"), "neu");
-  EXPECT_EQ(Put(account + "/secret", R"({"generate":true})").body, "{}");
+  EXPECT_EQ(Put(account + "/secret", R"({"generate":true,"reason":"due","ticket":"T-1"})").body,
+            "{}");
+  EXPECT_EQ(desk_.audit().back().reason(), "due");
+  EXPECT_EQ(desk_.audit().back().ticket(), "T-1");
   EXPECT_EQ(At(Get(account + "/secret"), "/secret").size(), 16u);
   ExpectRefused(Put(account + "/secret", "{}"), 400, "MANDATORY_MISSING");
   ExpectRefused(Put("/v1/accounts/999/secret", R"({"secret":"s"})"), 404, "NO_SUCH_ACCOUNT");

@@ -75,6 +75,7 @@ TEST_F(PasswordsTest, P2ChangesAndSaysNothingElse) {
   EXPECT_EQ(changed.body, R"({"operation":{"result":{"message":"Password changed successfully",)"
                           R"("status":"Success","statusCode":20000},"name":"CHANGE PASSWORD"}})");
   EXPECT_EQ(desk_.SecretOf(aid_), "nEw+Pass%41#1");
+  EXPECT_EQ(desk_.audit().back().reason(), "x");
   EXPECT_EQ(*changed.headers.Find("X-Holdfast-Position"), ToText(desk_.Facts().position));
 }
 

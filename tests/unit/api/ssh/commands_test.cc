@@ -137,6 +137,20 @@ TEST_F(CommandsTest, ResetLocalStoresTheGivenPassword) {
   EXPECT_EQ(desk_.SecretOf(root_), "Tr0ub4dor & 3");
 }
 
+TEST_F(CommandsTest, AWriteKeepsItsReasonAndTicketDoneOrRefused) {
+  Run("RESET_LOCAL --resource=db server --account=root --reason=rotation due --ticketid=T-17");
+  EXPECT_EQ(desk_.audit().back().result(), v1::AUDIT_RESULT_OK);
+  EXPECT_EQ(desk_.audit().back().reason(), "rotation due");
+  EXPECT_EQ(desk_.audit().back().ticket(), "T-17");
+  Run("RESET_LOCAL --resource=db server --account=none --reason=why not");
+  EXPECT_EQ(desk_.audit().back().operation(), "RESET_LOCAL");
+  EXPECT_EQ(desk_.audit().back().result(), v1::AUDIT_RESULT_REFUSED);
+  EXPECT_EQ(desk_.audit().back().reason(), "why not");
+  Run("RESET_REMOTE --resource=db server --account=root --reason=remote");
+  EXPECT_EQ(desk_.audit().back().refusal(), "REMOTE_RESET_NOT_CONFIGURED");
+  EXPECT_EQ(desk_.audit().back().reason(), "remote");
+}
+
 TEST_F(CommandsTest, ResetLocalWithoutAPasswordMakesAStrongOne) {
   EXPECT_EQ(Run("RESET_LOCAL --resource=db server --account=root"),
             Good("Password changed successfully\r\n"));

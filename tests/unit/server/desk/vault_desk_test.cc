@@ -51,6 +51,16 @@ class VaultDeskTest : public VaultDeskFixture {
 
 // ---- Login
 
+TEST_F(VaultDeskTest, AWriteKeepsItsReasonAndTicket) {
+  const CallerPtr ann = LogIn(kAnnToken);
+  ASSERT_TRUE(Submit(ForReason(ann, "rotation", "T-17"), NewSecret("trout")).ok());
+  EXPECT_EQ(LastJournaled().reason(), "rotation");
+  EXPECT_EQ(LastJournaled().ticket(), "T-17");
+  ASSERT_TRUE(Submit(ann, NewSecret("pike")).ok());
+  EXPECT_EQ(LastJournaled().reason(), "");
+  EXPECT_EQ(ForReason(ann, "", ""), ann);
+}
+
 TEST_F(VaultDeskTest, WhatTheGateRefusesLeavesRecordsAndFewOfThem) {
   SetView(false);
   const SecretBytes token = SecretBytes::CopyOf(kAnnToken);
