@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <memory>
+#include <optional>
 
 #include "api/cli/commands.h"
 #include "api/cli/print.h"
@@ -15,7 +16,14 @@ namespace json = boost::json;
 struct Words {
   std::string sync;
   std::string policy = "block";
+  std::optional<uint32_t> wait_ms;
 };
+
+// Promise 3 of docs/guarantees.md, to who chooses otherwise.
+constexpr std::string_view kNoFence =
+    "note: with local or degrade and no etcd a primary that is cut off cannot be fenced from afar: "
+    "it goes on acknowledging writes that a promoted node will not have. Promotion then wants "
+    "--old-primary-is-down";
 
 // "durable:1" to level and k; an error says what is expected.
 absl::Status PutSync(const std::string& sync, json::object& body) {
@@ -42,8 +50,10 @@ absl::Status PutSync(const std::string& sync, json::object& body) {
 
 absl::Status Set(const Context& context, Session& session, const Words& words) {
   json::object body{{"policy", words.policy}};
+  if (words.wait_ms) body["wait_ms"] = *words.wait_ms;
   HOLDFAST_RETURN_IF_ERROR(PutSync(words.sync, body));
   HOLDFAST_RETURN_IF_ERROR(session.Write("PUT", "/v1/settings", body).status());
+  if (words.policy == "degrade") Say(context, kNoFence);
   return PrintDone(
       context, fmt::format("writes are acknowledged at {}, policy {}", words.sync, words.policy));
 }
@@ -56,7 +66,8 @@ absl::Status Show(const Context& context, Session& session) {
                    {"cluster id", "cluster_id"},
                    {"acknowledged at", "level"},
                    {"secondaries (K)", "k"},
-                   {"policy", "policy"}});
+                   {"policy", "policy"},
+                   {"wait (ms)", "wait_ms"}});
 }
 
 }  // namespace
@@ -76,10 +87,16 @@ void AddSettings(CLI::App& app, Context& context) {
                   "applied:K: also shown there")
       ->required()
       ->type_name("LEVEL[:K]");
-  set->add_option("--policy", words->policy, "when too few secondaries are there: block")
-      ->check(CLI::IsMember({"block"}))
+  set->add_option(
+         "--policy", words->policy,
+         "when too few secondaries are there: block (refuse writes), or degrade (after the "
+         "wait the primary acknowledges alone, and says so)")
+      ->check(CLI::IsMember({"block", "degrade"}))
       ->capture_default_str()
       ->type_name("POLICY");
+  set->add_option("--wait-ms", words->wait_ms,
+                  "how long a write waits for its level, 0: the default of 5000")
+      ->type_name("MS");
   OnRun(set, context,
         [words, &context](Session& session) { return Set(context, session, *words); });
 }

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "server/base/status_macros.h"
+#include "server/desk/sync_level.h"
 #include "server/vault/refusal.h"
+#include "server/vault/validate.h"
 
 namespace holdfast::http {
 namespace {
@@ -20,6 +22,8 @@ constexpr std::string_view kAge = "X-Holdfast-Age-Ms";
 constexpr std::string_view kPrimary = "X-Holdfast-Primary";
 constexpr std::string_view kWait = "X-Holdfast-Wait-Ms";
 constexpr std::string_view kAgeMax = "X-Holdfast-Max-Age";
+constexpr std::string_view kSync = "X-Holdfast-Sync";
+constexpr std::string_view kIdempotencyKey = "Idempotency-Key";
 
 constexpr std::chrono::milliseconds kWaitMax{5000};
 constexpr uint32_t kNumberMax = 1'000'000'000;  // seconds or milliseconds; nobody means more
@@ -41,7 +45,49 @@ absl::StatusOr<std::optional<uint32_t>> NumberOf(const Request& request, std::st
   return std::optional<uint32_t>(number);
 }
 
+// Keyed: the body may hold a secret, and who reads the rows must not be able to try guesses.
+std::string DigestOf(const desk::Desk& desk, const Request& request) {
+  const std::string_view parts[] = {ToText(request.method),   "\n", request.target.path, "\n",
+                                    request.target.raw_query, "\n", request.body};
+  size_t size = 0;
+  for (const std::string_view part : parts) size += part.size();
+  SecretBytes all = SecretBytes::OfSize(size);
+  auto at = all.Fill().begin();
+  for (const std::string_view part : parts) at = std::copy(part.begin(), part.end(), at);
+  return desk.HashOf(all);
+}
+
 }  // namespace
+
+absl::StatusOr<desk::WriteOptions> WriteOptionsOf(const desk::Desk& desk, const Request& request) {
+  desk::WriteOptions options;
+  for (const std::string_view name : {kSync, kIdempotencyKey}) {
+    if (request.headers.Count(name) > 1) return BadHeader(name, "given once");
+  }
+  if (const std::string* text = request.Header(kSync); text != nullptr) {
+    absl::StatusOr<desk::SyncLevel> level = desk::ParseSyncLevel(*text);
+    if (!level.ok()) {
+      return vault::Refuse(vault::Refusal::kInvalidInput,
+                           std::string(kSync) + ": " + std::string(level.status().message()));
+    }
+    options.level = *level;
+  }
+  if (const std::string* text = request.Header(kIdempotencyKey); text != nullptr) {
+    const bool visible =
+        std::all_of(text->begin(), text->end(), [](char c) { return c > ' ' && c <= '~'; });
+    if (text->empty() || text->size() > vault::kRequestKeyCharsMax || !visible) {
+      return BadHeader(kIdempotencyKey, "1 to 255 visible ASCII characters");
+    }
+    options.idempotency_key = *text;
+    options.request_digest = DigestOf(desk, request);
+  }
+  return options;
+}
+
+void SetWritten(const desk::Written& written, Response& response) {
+  SetPosition(written.position, response);
+  response.headers.Set(kSync, desk::ReachedText(written));
+}
 
 absl::StatusOr<desk::ReadDemand> ReadDemandOf(const Request& request) {
   desk::ReadDemand demand;

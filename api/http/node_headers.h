@@ -17,6 +17,12 @@ namespace holdfast::http {
 // (seconds). INVALID_INPUT names the header and what it should hold.
 absl::StatusOr<desk::ReadDemand> ReadDemandOf(const Request& request);
 
+// Of a write: Idempotency-Key (1 to 255 visible ASCII; the digest covers method, target and body)
+// and X-Holdfast-Sync.
+absl::StatusOr<desk::WriteOptions> WriteOptionsOf(const desk::Desk& desk, const Request& request);
+// X-Holdfast-Position, and X-Holdfast-Sync with what the write has reached.
+void SetWritten(const desk::Written& written, Response& response);
+
 // X-Holdfast-Node, -Role, -Position and, when it is known, -Age-Ms. A position that the handler
 // has set, that of its own write, stays.
 void AddNodeHeaders(const desk::NodeFacts& facts, Response& response);

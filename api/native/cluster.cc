@@ -27,6 +27,13 @@ AnswerOr NodeInvited(const desk::Written& written, const vault::CreateInvite& in
   json::object object = http::WipedJsonObject();
   object["id"] = written.planned.id;
   object["node_id"] = invite.node_id;
+  if (written.planned.repeated) {  // it was shown once
+    object["token"] = nullptr;
+    object["expires_at"] = nullptr;
+    Answer repeated = CreatedAnswer("invite", std::move(object));
+    repeated.body["repeated"] = true;
+    return repeated;
+  }
   const std::string_view token = text.RevealText(Purpose::kAnswerClient);
   object["token"] = json::string_view(token.data(), token.size());
   object["expires_at"] = TimeOrNull(invite.expires_ms);
@@ -137,9 +144,8 @@ IntentOr SetSettings(const Visit& visit) {
   command.level = MandatoryWord(fields, "level", LevelOf, LevelWords);
   command.k = static_cast<uint32_t>(fields.Number("k", 0, UINT32_MAX));
   command.policy = MandatoryWord(fields, "policy", PolicyOf, PolicyWords);
-  if (command.policy == v1::POLICY_DEGRADE) {
-    // The rows have it; nobody acknowledges alone yet, so every such write would hang and fail.
-    fields.Fail(InvalidInput("policy: degrade is not available yet, expected block"));
+  if (fields.Has("wait_ms")) {
+    command.wait_ms = static_cast<uint32_t>(fields.Number("wait_ms", 0, UINT32_MAX));
   }
   HOLDFAST_RETURN_IF_ERROR(fields.Done());
   return Intent{.body = command};

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/http/json.h"
+#include "api/http/node_headers.h"
 #include "server/base/utf8.h"
 #include "server/observe/log.h"
 
@@ -124,6 +125,7 @@ http::Response RenderError(const absl::Status& status, const desk::NodeFacts& fa
       response.headers.Set("Location", facts.primary_rest_url + std::string(path));
     }
   }
+  if (const auto position = vault::PositionOf(status)) http::SetPosition(*position, response);
   if (IsWorthRetrying(http_status)) response.headers.Set("Retry-After", kRetryAfterSeconds);
   return response;
 }

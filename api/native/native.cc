@@ -116,7 +116,7 @@ http::Response Render(Answer answer) {
   } else {
     response.body = http::JsonText(std::move(answer.body));
   }
-  if (answer.position.has_value()) http::SetPosition(*answer.position, response);
+  if (answer.written.has_value()) http::SetWritten(*answer.written, response);
   return response;
 }
 
@@ -126,13 +126,6 @@ Finish FinishBy(Deps deps, std::shared_ptr<http::Request> request, http::Respond
     respond(answer.ok() ? Render(*std::move(answer))
                         : RenderError(answer.status(), deps->desk.Facts(), request->target.path));
   };
-}
-
-absl::Status CheckWrite(const http::Request& request) {
-  if (request.headers.Has("Idempotency-Key")) {
-    return InvalidInput("Idempotency-Key: is not supported yet, and nothing was done");
-  }
-  return NoParameters(request);
 }
 
 void Run(ReadOperation operation, const Visit& visit, const Finish& finish) {
@@ -152,15 +145,27 @@ void Run(SlowOperation operation, const Visit& visit, const Finish& finish) {
   operation(visit, finish);
 }
 
+absl::Status CheckOrder(const http::Request& request) {
+  if (request.headers.Has("Idempotency-Key")) {
+    return InvalidInput("Idempotency-Key: an order is no write, and takes none");
+  }
+  return NoParameters(request);
+}
+
 void Run(OrderOperation operation, const Visit& visit, const Finish& finish) {
-  const absl::Status valid = CheckWrite(*visit.request);
+  const absl::Status valid = CheckOrder(*visit.request);
   if (!valid.ok()) return finish(valid);
   operation.run(visit, finish);
 }
 
+absl::StatusOr<desk::WriteOptions> OptionsOf(const Visit& visit) {
+  HOLDFAST_RETURN_IF_ERROR(NoParameters(*visit.request));
+  return http::WriteOptionsOf(visit.desk(), *visit.request);
+}
+
 void Run(WriteOperation operation, const Visit& visit, const Finish& finish) {
-  const absl::Status valid = CheckWrite(*visit.request);
-  IntentOr intent = valid.ok() ? operation(visit) : IntentOr(valid);
+  absl::StatusOr<desk::WriteOptions> options = OptionsOf(visit);
+  IntentOr intent = options.ok() ? operation(visit) : IntentOr(options.status());
   if (!intent.ok()) {
     finish(intent.status());
     return;
@@ -172,12 +177,12 @@ void Run(WriteOperation operation, const Visit& visit, const Finish& finish) {
       return;
     }
     AnswerOr result = answer == nullptr ? AnswerOr(Answer{}) : answer(visit, *written);
-    if (result.ok()) result->position = written->position;
+    if (result.ok()) result->written = *written;
     finish(std::move(result));
   };
   visit.desk().Submit(
       desk::ForReason(visit.caller, std::move(intent->reason), std::move(intent->ticket)),
-      std::move(intent->body), std::move(done));
+      std::move(intent->body), *std::move(options), std::move(done));
 }
 
 // The gate before anything else: a write that went astray learns the way also when its token is too
@@ -214,7 +219,10 @@ void Join(const Deps& deps, const std::shared_ptr<http::Request>& request, http:
     http::AddNodeHeaders(deps->desk.Facts(), response);
     respond(std::move(response));
   });
-  absl::Status valid = CheckWrite(*request);
+  absl::Status valid = NoParameters(*request);
+  if (valid.ok() && request->headers.Has("Idempotency-Key")) {
+    valid = InvalidInput("Idempotency-Key: an invite is used once, so joining takes none");
+  }
   if (valid.ok() && request->body.size() > kJoinBytesMax) {
     valid = InvalidInput("body: expected at most 64 KiB, got " +
                          std::to_string(request->body.size()) + " bytes");

@@ -35,9 +35,9 @@ struct Visit {
 struct Answer {
   boost::json::object body;
   int status = 200;
-  bool secret = false;                              // wiped after sending
-  std::optional<std::string> plain = std::nullopt;  // text/plain in place of the body
-  std::optional<Position> position = std::nullopt;  // of a write
+  bool secret = false;                                  // wiped after sending
+  std::optional<std::string> plain = std::nullopt;      // text/plain in place of the body
+  std::optional<desk::Written> written = std::nullopt;  // of a write: for its headers
 };
 using AnswerOr = absl::StatusOr<Answer>;
 using Finish = std::function<void(AnswerOr)>;

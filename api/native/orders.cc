@@ -209,10 +209,12 @@ IntentOr ForgetNode(const Visit& visit) {
                               .primary = visit.desk().Facts().node_id};
   const std::string node = command.node_id;
   return Intent{
-      .body = std::move(command), .answer = [node](const Visit&, const desk::Written&) -> AnswerOr {
+      .body = std::move(command),
+      .answer = [node](const Visit&, const desk::Written& written) -> AnswerOr {
         return Answer{
             .body = {
                 {"node", node},
+                {"secrets_held", written.planned.secrets_held},
                 {"notes",
                  {"its certificate is refused from now on, and its streams are cut",
                   "it has held every secret of the vault and the root key, and keeps what is on "

@@ -3,6 +3,7 @@
 #include "api/http/json.h"
 #include "api/native/words.h"
 #include "server/base/encoding.h"
+#include "server/base/limits.h"
 #include "server/base/utf8.h"
 
 namespace holdfast::native {
@@ -125,9 +126,13 @@ json::object RenderSshd(const v1::SshdRow& sshd) {
 
 json::object RenderSettings(const v1::ClusterRow& cluster) {
   return {
-      {"cluster_id", cluster.cluster_id()},       {"name", cluster.name()},
-      {"level", Word(ToWord(cluster.level()))},   {"k", cluster.k()},
+      {"cluster_id", cluster.cluster_id()},
+      {"name", cluster.name()},
+      {"level", Word(ToWord(cluster.level()))},
+      {"k", cluster.k()},
       {"policy", Word(ToWord(cluster.policy()))},
+      {"wait_ms", cluster.wait_ms() == 0 ? std::chrono::milliseconds(limits::kCommitWaitMax).count()
+                                         : int64_t{cluster.wait_ms()}},
   };
 }
 

@@ -39,6 +39,7 @@ v1::UserRow UserIn(Fields& fields) {
   return user;
 }
 
+// A token is shown once: not when the same request comes again.
 AnswerOr UserAdded(const Visit& visit, const desk::Written& written, const SecretBytes* token) {
   const uint64_t id = written.planned.id;
   absl::StatusOr<json::object> user = NoSuchUser(id);
@@ -46,9 +47,13 @@ AnswerOr UserAdded(const Visit& visit, const desk::Written& written, const Secre
     if (const v1::UserRow* row = state.FindUser(id); row != nullptr) user = RenderUser(*row);
   });
   HOLDFAST_RETURN_IF_ERROR(user.status());
-  if (token == nullptr) {
+  if (token == nullptr || written.planned.repeated) {
     Answer answer = CreatedAnswer("user", *std::move(user));
     answer.body["token"] = nullptr;
+    if (token != nullptr) {
+      answer.body["token_id"] = written.planned.token_id;
+      answer.body["repeated"] = true;
+    }
     return answer;
   }
   HOLDFAST_ASSIGN_OR_RETURN(json::object object,

@@ -49,22 +49,24 @@ void Call::Finish(const absl::StatusOr<Answer>& answer) const {
   respond(answer.ok() ? Render(*answer) : RenderRefusal(answer.status(), endpoint, desk.Facts()));
 }
 
-void Call::Finish(const absl::StatusOr<Answer>& answer, const Position& written) const {
+void Call::Finish(const absl::StatusOr<Answer>& answer, const desk::Written& written) const {
   if (!answer.ok()) {
     Finish(answer);
     return;
   }
   http::Response response = Render(*answer);
-  http::SetPosition(written, response);
+  http::SetWritten(written, response);
   respond(std::move(response));
 }
 
 void Submit(const CallPtr& call, Write write) {
+  absl::StatusOr<desk::WriteOptions> options = http::WriteOptionsOf(call->desk, *call->request);
+  if (!options.ok()) return call->Finish(options.status());
   vault::CommandBody body = std::move(write.body);
   auto done = [call, exists = std::move(write.exists),
                render = std::move(write.render)](absl::StatusOr<desk::Written> written) {
     if (written.ok()) {
-      call->Finish(render(written->planned), written->position);
+      call->Finish(render(written->planned), *written);
       return;
     }
     const bool clash = vault::RefusalOf(written.status()) == vault::Refusal::kAlreadyExists;
@@ -75,7 +77,7 @@ void Submit(const CallPtr& call, Write write) {
     }
   };
   call->desk.Submit(desk::ForReason(call->caller, std::move(write.reason), std::move(write.ticket)),
-                    std::move(body), std::move(done));
+                    std::move(body), *std::move(options), std::move(done));
 }
 
 }  // namespace holdfast::pam360

@@ -56,7 +56,7 @@ struct Call {
   Answer Success(std::string_view message) const;
   Answer Success(std::string_view message, boost::json::value details) const;
   void Finish(const absl::StatusOr<Answer>& answer) const;
-  void Finish(const absl::StatusOr<Answer>& answer, const Position& written) const;
+  void Finish(const absl::StatusOr<Answer>& answer, const desk::Written& written) const;
 };
 
 // An operation that is answered at once, as an Endpoint::serve: At<&ListResources>.
@@ -68,8 +68,8 @@ void At(const CallPtr& call) {
 struct Write {
   vault::CommandBody body;
   std::string exists = {};  // the message of ALREADY_EXISTS; empty: that of the vault
-  std::function<Answer(const vault::Planned&)> render;
-  std::string reason = {};  // for the audit, as is `ticket`
+  std::function<Answer(const vault::Planned&)> render;  // a repeated one shows no token again
+  std::string reason = {};                              // for the audit, as is `ticket`
   std::string ticket = {};
 };
 // Submits and answers when it is known what became of it.

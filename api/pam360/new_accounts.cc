@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/http/node_headers.h"
 #include "api/pam360/account_input.h"
 #include "api/pam360/details.h"
 #include "api/pam360/endpoints.h"
@@ -108,8 +109,10 @@ Answer RenderBatch(const Call& call, const Batch& batch) {
 // Tries with all of them first, so that the vault judges the caller before anything is said about
 // what exists; then without those that exist. Another writer may add one in between: again then.
 void AddNewOnes(const CallPtr& call, std::shared_ptr<Batch> batch) {
+  absl::StatusOr<desk::WriteOptions> options = http::WriteOptionsOf(call->desk, *call->request);
+  if (!options.ok()) return call->Finish(options.status());
   auto done = [call, batch](absl::StatusOr<desk::Written> written) {
-    if (written.ok()) return call->Finish(RenderBatch(*call, *batch), written->position);
+    if (written.ok()) return call->Finish(RenderBatch(*call, *batch), *written);
     if (vault::RefusalOf(written.status()) != vault::Refusal::kAlreadyExists) {
       return call->Finish(written.status());
     }
@@ -119,7 +122,7 @@ void AddNewOnes(const CallPtr& call, std::shared_ptr<Batch> batch) {
     if (batch->NewOnes().accounts.empty()) return call->Finish(RenderBatch(*call, *batch));
     AddNewOnes(call, batch);
   };
-  call->desk.Submit(call->caller, batch->NewOnes(), std::move(done));
+  call->desk.Submit(call->caller, batch->NewOnes(), *std::move(options), std::move(done));
 }
 
 }  // namespace

@@ -108,6 +108,7 @@ http::Response RenderRow(const Row& row, const absl::Status& status, const Endpo
   if (row.refusal == Refusal::kNoSuchResource && endpoint.names_account) text = kNoSuchAccount;
   http::Response response = Render(Failed(row.login ? kLogin : endpoint.name, text, row.code));
   response.status = row.http;
+  if (const auto position = vault::PositionOf(status)) http::SetPosition(*position, response);
   if (row.http == 503 || row.http == 412) response.headers.Set("Retry-After", "1");
   return response;
 }

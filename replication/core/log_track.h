@@ -28,6 +28,7 @@ enum class BatchRefusal {
                     // diverged
   kBadEntries,      // not dense, epochs that go back or lie beyond the sender's: drop the link
   kTooManyPending,  // committed does not move: wait, then say hello again
+  kNoRoom,          // the shell's disk is full: wait, then say hello again
 };
 
 // Null when it can be the log of a node; else what is wrong with it. LogTrack aborts on such a log.

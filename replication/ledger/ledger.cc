@@ -49,6 +49,8 @@ LedgerProgress Ledger::progress() const {
   progress.leading = rule_ != nullptr;
   progress.epoch_start_committed =
       rule_ != nullptr && epoch_start_seq_ != 0 && progress.shown.seq >= epoch_start_seq_;
+  progress.degraded = rule_ != nullptr && (rule_->degraded() || gave_up_);
+  progress.disk_full = disk_full_;
   progress.ended = ended_;
   progress.end = end_;
   progress.failure = failure_;
@@ -105,14 +107,14 @@ bool Ledger::NextWork(std::vector<std::function<void()>>& tasks, std::vector<Wai
   writing_ = false;
   if (held_) settled_.NotifyAll();
   while (tasks_.empty() && (queue_.empty() || held_) && !acked_ && !stop_) {
-    const std::optional<MonoTime> deadline = FirstDeadline();
+    const std::optional<MonoTime> deadline = WakeAt();
     if (!deadline) {
       wake_.Wait(mu_);
       continue;
     }
     const auto left = *deadline - clock_.Mono();
     if (left <= std::chrono::nanoseconds(0)) break;
-    wake_.WaitFor(mu_, left);
+    if (!wake_.WaitFor(mu_, left)) break;
   }
   acked_ = false;
   tasks.assign(std::make_move_iterator(tasks_.begin()), std::make_move_iterator(tasks_.end()));
@@ -132,6 +134,7 @@ void Ledger::Run() {
   std::vector<Waiting> writes;
   while (NextWork(tasks, writes)) {
     for (auto& task : tasks) task();
+    RetryStore();
     if (!writes.empty()) WriteBatch(std::move(writes));
     AdvanceCommit();
     AnswerReady();

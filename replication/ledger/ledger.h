@@ -42,6 +42,8 @@ struct LedgerProgress {
   Position shown;
   bool leading = false;
   bool epoch_start_committed = false;  // of the epoch that it leads
+  bool degraded = false;               // leading, policy degrade: acknowledges alone at the moment
+  bool disk_full = false;              // leading: what was sent waits for room on this disk
   bool ended = false;                  // leading, and a hand-over or clean-stop record is appended
   LogTail end;                         // of what is durable
   absl::Status failure;                // not OK: closed, reads go on
@@ -81,7 +83,7 @@ struct ForeignBatch {
 struct ForeignOutcome {
   std::optional<BatchRefusal> refusal;
   std::string detail;
-  absl::Status failure;  // of this node's own disk: the ledger is closed
+  absl::Status failure;  // of this node's own disk: the ledger is closed; no room is a refusal
 };
 
 // What a voter tells with a grant.
@@ -121,7 +123,9 @@ struct SnapshotPoint {
 //             3. Readers see committed rows only; planning sees everything appended.
 //             4. Rows of committed records are in the store not later than with the next batch.
 //             5. A failed append or fsync closes the ledger: whoever waits for an appended record
-//                hears OUTCOME_UNKNOWN, later writes LEDGER_CLOSED; reads go on.
+//                hears OUTCOME_UNKNOWN, later writes LEDGER_CLOSED; reads go on. No room on the
+//                disk is no failure: what was sent to others is tried again with the same bytes,
+//                new writes are refused meanwhile (OVERLOADED); a follower refuses its batch.
 // Relies on   A store of its own (storage/store.h).
 // Threading   Thread-safe. Callbacks run on the writer thread: they must not block or call back
 // into
@@ -166,7 +170,8 @@ class Ledger {
   // ---- As primary.
   // Appends the epoch-start record; waits until it is durable here. Epoch must be claimed and on
   // disk. It is committed later: see progress(). `lowered` is put into the record and counts at
-  // once, for that very record. A refusal of the vault: nothing was appended.
+  // once, for that very record. A refusal of the vault, RESOURCE_EXHAUSTED: it does not lead; after
+  // RESOURCE_EXHAUSTED this epoch must not be started again, for others may have its record.
   absl::Status StartEpoch(const Epoch& epoch,
                           const std::optional<vault::SetSettings>& lowered = std::nullopt);
   // Ends leading: waiting writes are answered OUTCOME_UNKNOWN, queued ones NOT_PRIMARY. Waits.
@@ -183,8 +188,9 @@ class Ledger {
   absl::Status HoldWrites(std::chrono::milliseconds longest);
   void ReleaseWrites();
   // The last record of this epoch: nothing is planned after it, what is queued waits for StepDown.
-  // Returns its seq once it is durable here; FAILED_PRECONDITION when this node does not lead, or
-  // has ended its epoch already. Waits.
+  // Returns its seq once it is durable here; RESOURCE_EXHAUSTED or FAILED_PRECONDITION, and nothing
+  // was appended, while the disk is full, and when this node does not lead or has ended its epoch
+  // already. Waits.
   absl::StatusOr<uint64_t> AppendHandOver(const std::string& target);
   absl::StatusOr<uint64_t> AppendCleanStop();
   void OnConnected(const std::string& node_id);
@@ -246,6 +252,7 @@ class Ledger {
     LevelAsk level;
     uint32_t k = 0;  // of the commit rule
     bool block = true;
+    std::chrono::milliseconds wait{};  // for the level
   };
 
   Ledger(Options options, storage::Store& store, crypto::KeyRing& keys, const Clock& clock,
@@ -271,6 +278,7 @@ class Ledger {
   absl::Status StartNow(const Epoch& epoch, const std::optional<vault::SetSettings>& lowered);
   absl::StatusOr<v1::Record> StartRecord(const std::optional<vault::SetSettings>& lowered) const;
   absl::StatusOr<uint64_t> AppendLast(v1::Record record);
+  void StepDownNow();
 
   // ---- ledger_write.cc
   void WriteBatch(std::vector<Waiting> writes);
@@ -278,9 +286,15 @@ class Ledger {
   absl::StatusOr<vault::Planned> PlanAndPush(const vault::Command& command);
   absl::Status PushRecord(v1::Record record);
   absl::Status AppendPushed(size_t count);
+  void TellRule(uint64_t seq, const v1::Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status StorePushed();
+  void RetryStore();
+  void DropUnstored();
 
   // ---- ledger_answers.cc
-  std::optional<MonoTime> FirstDeadline() const;
+  std::optional<MonoTime> WakeAt() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool AnswerableNow(const LevelAsk& level, uint64_t seq) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Expire(Answer answer);
   void ExpireAnswers();
   void AnswerReady();
   void FailAnswers(const absl::Status& why);
@@ -293,16 +307,19 @@ class Ledger {
   absl::Status Show(uint64_t seq);
   void ApplyShown(uint64_t seq);
   void LearnFrom(const v1::Record& record);
-  static Setting SettingOf(const v1::ClusterRow& row);
+  Setting SettingOf(const v1::ClusterRow& row) const;
+  static KSetting RuleSetting(uint64_t seq, const Setting& setting) {
+    return {.seq = seq, .k = setting.k, .degrade = !setting.block, .wait = setting.wait};
+  }
   void ReadSetting();
   const Setting& SettingNow() const { return lowered_ ? *lowered_ : setting_; }
   static std::vector<const v1::DataKeyRow*> AllDataKeys(const vault::State& state);
   Membership MembersNow() const;
-  std::vector<std::string> Voters() const;
   std::vector<KSetting> PendingSettings() const;
 
   // ---- ledger_follow.cc
   ForeignOutcome AppendForeignNow(const ForeignBatch& batch);
+  void TakeBack(uint64_t head);
   absl::Status PushForeign(const ForeignBatch& batch, const BatchOutcome& outcome);
   absl::Status CutNow(uint64_t seq);
   absl::Status ReplaceNow(const SnapshotPoint& point, SnapshotRows rows,
@@ -337,7 +354,11 @@ class Ledger {
   std::map<std::pair<Level, uint32_t>, std::deque<Answer>> answers_;
   Setting setting_;                 // by the rows that are shown
   std::optional<Setting> lowered_;  // by the start record of our epoch, until that is shown
-  Epoch held_for_;                  // no older epoch is followed
+  // The newest records of the window that are sent and not stored, for want of room.
+  size_t unstored_ = 0;
+  MonoTime store_again_at_;
+  std::chrono::milliseconds store_again_after_{};
+  Epoch held_for_;  // no older epoch is followed
 
   EntryRing ring_;
 
@@ -359,6 +380,9 @@ class Ledger {
   LogTail end_ ABSL_GUARDED_BY(mu_);         // of the durable log
   bool ended_ ABSL_GUARDED_BY(mu_) = false;  // by us, in the epoch that we lead
   bool held_ ABSL_GUARDED_BY(mu_) = false;
+  bool disk_full_ ABSL_GUARDED_BY(mu_) = false;
+  // Policy degrade: a level was given up once, and too few have come back since.
+  bool gave_up_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;  // writes left the queue and are not appended yet
   std::deque<Waiting> queue_ ABSL_GUARDED_BY(mu_);
   mutable std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "replication/ledger/ledger.h"
@@ -7,16 +8,35 @@
 #include "server/vault/refusal.h"
 
 namespace holdfast::replication {
+namespace {
+
+// How often a commit rule that may degrade is asked whether it is time.
+constexpr std::chrono::milliseconds kTick{20};
+
+}  // namespace
+
+// Policy degrade: what is committed waits for its level once; then not again before enough have
+// come back.
+bool Ledger::AnswerableNow(const LevelAsk& level, uint64_t seq) const {
+  if (rule_->Answerable(level.level, level.k, seq)) return true;
+  return gave_up_ && !rule_->ConnectedEnough(level.k);
+}
 
 void Ledger::AnswerReady() {
   std::vector<Answer> ready;
   {
     MutexLock lock(mu_);
     if (rule_ == nullptr) return;
+    const Setting& setting = SettingNow();
+    if (gave_up_) {
+      gave_up_ = !setting.block && !rule_->ConnectedEnough(setting.level.k);
+    }
     const uint64_t committed = track_->applied_seq();  // shown here, and so on this disk
     for (auto& [level, answers] : answers_) {
       while (!answers.empty() && answers.front().seq <= committed &&
-             rule_->Answerable(level.first, level.second, answers.front().seq)) {
+             AnswerableNow({level.first, level.second}, answers.front().seq)) {
+        answers.front().result.degraded =
+            rule_->degraded() || !rule_->Answerable(level.first, level.second, answers.front().seq);
         ready.push_back(std::move(answers.front()));
         answers.pop_front();
       }
@@ -27,14 +47,16 @@ void Ledger::AnswerReady() {
   for (Answer& answer : ready) answer.done(std::move(answer.result));
 }
 
-std::optional<MonoTime> Ledger::FirstDeadline() const {
-  std::optional<MonoTime> first;
+std::optional<MonoTime> Ledger::WakeAt() const {
+  std::optional<MonoTime> at;
+  const auto not_later = [&](MonoTime time) { at = at ? std::min(*at, time) : time; };
   for (const auto& [level, answers] : answers_) {
-    if (!answers.empty() && (!first || answers.front().deadline < *first)) {
-      first = answers.front().deadline;
-    }
+    if (!answers.empty()) not_later(answers.front().deadline);
   }
-  return first;
+  if (unstored_ > 0) not_later(store_again_at_);
+  const bool ticks = rule_ != nullptr && !SettingNow().block && !rule_->degraded();
+  if (ticks && track_->applied_seq() < track_->head_seq()) not_later(clock_.Mono() + kTick);
+  return at;
 }
 
 void Ledger::ExpireAnswers() {
@@ -43,14 +65,32 @@ void Ledger::ExpireAnswers() {
     while (!answers.empty() && answers.front().deadline <= now) {
       Answer answer = std::move(answers.front());
       answers.pop_front();
-      answer.done(vault::Refuse(
-          vault::Refusal::kOutcomeUnknown,
-          fmt::format("durable on this node at position {}, not confirmed by {} secondaries in "
-                      "time; it may or may not be kept",
-                      ToText(answer.result.position), level.second)));
+      Expire(std::move(answer));
     }
   }
   std::erase_if(answers_, [](const auto& level) { return level.second.empty(); });
+}
+
+void Ledger::Expire(Answer answer) {
+  bool full = false;
+  {
+    MutexLock lock(mu_);
+    const bool committed = answer.seq <= track_->applied_seq();
+    if (committed && rule_ != nullptr && !SettingNow().block) gave_up_ = true;
+    answer.result.degraded = committed && gave_up_;
+    full = disk_full_;
+  }
+  if (answer.result.degraded) return answer.done(std::move(answer.result));
+  const std::string position = ToText(answer.result.position);
+  answer.done(vault::UnknownAt(
+      answer.result.position,
+      full ? fmt::format(
+                 "sent to the secondaries at position {}, and the disk of this node is full; "
+                 "it may or may not be kept",
+                 position)
+           : fmt::format("durable on this node at position {}, not confirmed by {} secondaries in "
+                         "time; it may or may not be kept",
+                         position, answer.result.level.k)));
 }
 
 void Ledger::FailAnswers(const absl::Status& why) {
@@ -58,9 +98,9 @@ void Ledger::FailAnswers(const absl::Status& why) {
   failed.swap(answers_);
   for (auto& [level, answers] : failed) {
     for (Answer& answer : answers) {
-      answer.done(vault::Refuse(vault::Refusal::kOutcomeUnknown,
-                                fmt::format("{} (position {})", std::string(why.message()),
-                                            ToText(answer.result.position))));
+      answer.done(vault::UnknownAt(answer.result.position,
+                                   fmt::format("{} (position {})", std::string(why.message()),
+                                               ToText(answer.result.position))));
     }
   }
 }

@@ -94,7 +94,14 @@ void Ledger::AdvanceCommit() {
   {
     MutexLock lock(mu_);
     if (!failure_.ok()) return;
-    if (rule_) track_->OnCommitted(rule_->committed_seq());
+    if (rule_) {
+      const bool was_degraded = rule_->degraded();
+      track_->OnCommitted(rule_->OnTick(clock_.Mono()));
+      if (rule_->degraded() != was_degraded) {
+        LogWarning("{}", was_degraded ? "enough secondaries confirm writes again"
+                                      : "writes are acknowledged by this node alone");
+      }
+    }
     target = track_->committed_seq();
     if (target <= track_->applied_seq()) return;
   }
@@ -167,16 +174,18 @@ void Ledger::LearnFrom(const v1::Record& record) {
   }
 }
 
-Ledger::Setting Ledger::SettingOf(const v1::ClusterRow& row) {
+Ledger::Setting Ledger::SettingOf(const v1::ClusterRow& row) const {
+  const std::chrono::milliseconds wait(row.wait_ms());
   return {.level = {.level = ToLevel(row.level()), .k = row.k()},
           .k = KOf(row),
-          .block = row.policy() != v1::POLICY_DEGRADE};
+          .block = row.policy() != v1::POLICY_DEGRADE,
+          .wait = row.wait_ms() == 0 ? options_.commit_wait_max : wait};
 }
 
 void Ledger::ReadSetting() {
   ReaderLock lock(state_mu_);
   const v1::ClusterRow* row = state_->Cluster();
-  setting_ = row == nullptr ? Setting() : SettingOf(*row);
+  setting_ = row == nullptr ? Setting{.wait = options_.commit_wait_max} : SettingOf(*row);
   lowered_.reset();
 }
 
@@ -213,20 +222,6 @@ Membership Ledger::MembersNow() const {
   return members;
 }
 
-// The other voting members whose acknowledgement counts: those that vote now, and by each change
-// that is pending. LearnFrom tells the rule what becomes of the others.
-std::vector<std::string> Ledger::Voters() const {
-  const Membership members = MembersNow();
-  std::vector<std::string> voters;
-  for (const std::string& id : members.committed) {
-    const bool stays = std::all_of(
-        members.pending.begin(), members.pending.end(),
-        [&](const auto& then) { return std::binary_search(then.begin(), then.end(), id); });
-    if (stays && id != options_.node_id) voters.push_back(id);
-  }
-  return voters;
-}
-
 std::vector<KSetting> Ledger::PendingSettings() const {
   uint64_t shown = 0;
   {
@@ -236,7 +231,7 @@ std::vector<KSetting> Ledger::PendingSettings() const {
   std::vector<KSetting> pending;
   for (uint64_t seq = shown + 1; seq <= window_.head_seq(); ++seq) {
     if (const v1::ClusterRow* row = ClusterRowIn(*window_.at(seq).record)) {
-      pending.push_back({seq, KOf(*row)});
+      pending.push_back(RuleSetting(seq, SettingOf(*row)));
     }
   }
   return pending;

@@ -45,6 +45,9 @@ absl::Status Ledger::AppendFetchedNow(const Digest& previous,
     track_->Unfollow();
   }
   HOLDFAST_RETURN_IF_ERROR(outcome.failure);
+  if (outcome.refusal == BatchRefusal::kNoRoom) {
+    return absl::ResourceExhaustedError(outcome.detail);
+  }
   if (outcome.refusal) return absl::FailedPreconditionError(outcome.detail);
   Moved();
   return absl::OkStatus();

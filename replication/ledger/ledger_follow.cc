@@ -94,9 +94,26 @@ ForeignOutcome Ledger::AppendForeignNow(const ForeignBatch& batch) {
   }
   if (judged.refusal) return {.refusal = judged.refusal, .detail = judged.detail};
   if (judged.append == 0) return {};
+  const uint64_t head = window_.head_seq();
   absl::Status status = PushForeign(batch, judged);
+  if (absl::IsResourceExhausted(status)) {
+    TakeBack(head);
+    return {.refusal = BatchRefusal::kNoRoom, .detail = std::string(status.message())};
+  }
   if (!status.ok()) CloseWith(status);
   return {.failure = status};
+}
+
+// A batch that did not go into the store: as if it had not come. Nothing is followed until the next
+// hello.
+void Ledger::TakeBack(uint64_t head) {
+  {
+    MutexLock lock(mu_);
+    track_->Unfollow();
+    HOLDFAST_CHECK(!track_->CutAfter(head).refused);
+  }
+  window_.CutAfter(head);
+  RebuildPending();
 }
 
 absl::Status Ledger::PushForeign(const ForeignBatch& batch, const BatchOutcome& outcome) {
@@ -150,11 +167,17 @@ absl::Status Ledger::CutNow(uint64_t seq) {
     MutexLock lock(mu_);
     HOLDFAST_RETURN_IF_ERROR(failure_);
     if (seq >= track_->head_seq()) return absl::OkStatus();
-    const CutOutcome outcome = track_->CutAfter(seq);
-    if (outcome.refused) return absl::FailedPreconditionError(outcome.detail);
-    history = track_->history();
+    if (seq < track_->committed_seq()) {
+      return absl::FailedPreconditionError(track_->CutAfter(seq).detail);
+    }
   }
   absl::Status status = store_.CutAfter(seq);
+  if (absl::IsResourceExhausted(status)) return status;  // nothing was cut
+  {
+    MutexLock lock(mu_);
+    HOLDFAST_CHECK(!track_->CutAfter(seq).refused);
+    history = track_->history();
+  }
   // After the cut: a history that is too long is seen at the next start and shortened there.
   if (status.ok()) status = store_.PutFact(kHistoryFact, EncodeHistory(history));
   if (!status.ok()) {

@@ -43,58 +43,69 @@ absl::StatusOr<v1::Record> Ledger::StartRecord(
 absl::Status Ledger::StartNow(const Epoch& epoch,
                               const std::optional<vault::SetSettings>& lowered) {
   HOLDFAST_ASSIGN_OR_RETURN(v1::Record record, StartRecord(lowered));
+  const auto others = [this](std::vector<std::string> voters) {
+    std::erase(voters, options_.node_id);
+    return voters;
+  };
+  const Membership members = MembersNow();
   CommitStart start{.epoch = epoch,
                     .start_seq = window_.head_seq() + 1,
                     .k = setting_.k,
+                    .degrade = !setting_.block,
+                    .wait = setting_.wait,
                     .pending = PendingSettings(),
-                    .voters = Voters()};
+                    .voters = others(members.committed)};
+  for (const auto& voters : members.pending) start.pending_voters.push_back(others(voters));
   {
     MutexLock lock(mu_);
     HOLDFAST_RETURN_IF_ERROR(failure_);
     if (!distrust_.empty()) {
       return absl::FailedPreconditionError("the rows cannot be trusted: " + distrust_);
     }
-    if (const v1::ClusterRow* row = ClusterRowIn(record)) {
-      lowered_ = SettingOf(*row);
-      start.k = lowered_->k;  // At once: the grants were asked with it.
-      start.pending.clear();
-    }
+    if (const v1::ClusterRow* row = ClusterRowIn(record)) lowered_ = SettingOf(*row);
     track_->Lead(epoch);
     leading_epoch_ = epoch;
     epoch_start_seq_ = start.start_seq;
     start.committed_seq = track_->committed_seq();
     rule_ = std::make_unique<CommitRule>(std::move(start));
-    ended_ = held_ = false;
+    ended_ = held_ = gave_up_ = false;
   }
   HOLDFAST_CRASH_POINT("epoch.start.before_record");
   absl::Status result = PushRecord(std::move(record));
   if (result.ok()) result = AppendPushed(1);
   HOLDFAST_CRASH_POINT("epoch.start.after_record");
   if (!result.ok()) CloseWith(result);
+  if (result.ok() && unstored_ > 0) {
+    StepDownNow();
+    return absl::ResourceExhaustedError("the disk of this node is full");
+  }
   return result;
 }
 
 void Ledger::StepDown() {
-  RunOnWriter([&] {
-    std::deque<Waiting> queued;
-    {
-      MutexLock lock(mu_);
-      if (rule_ == nullptr) return;
-      rule_ = nullptr;
-      epoch_start_seq_ = 0;
-      ended_ = held_ = false;
-      track_->StopLeading();
-      queued.swap(queue_);
-    }
-    settled_.NotifyAll();
-    lowered_.reset();
-    FailAnswers(vault::Refuse(vault::Refusal::kOutcomeUnknown,
-                              "this node is no longer primary; the write may or may not be kept"));
-    for (Waiting& waiting : queued) {
-      waiting.done(vault::Refuse(vault::Refusal::kNotPrimary, "this node is no longer primary"));
-    }
-    Moved();
-  });
+  RunOnWriter([&] { StepDownNow(); });
+}
+
+void Ledger::StepDownNow() {
+  std::deque<Waiting> queued;
+  {
+    MutexLock lock(mu_);
+    if (rule_ == nullptr) return;
+    rule_ = nullptr;
+    epoch_start_seq_ = 0;
+    ended_ = held_ = gave_up_ = false;
+    track_->StopLeading();
+    queued.swap(queue_);
+  }
+  settled_.NotifyAll();
+  lowered_.reset();
+  DropUnstored();
+  FailAnswers(vault::Refuse(vault::Refusal::kOutcomeUnknown,
+                            "this node is no longer primary; the write may or may not be kept"));
+  for (Waiting& waiting : queued) {
+    waiting.done(vault::Refuse(vault::Refusal::kNotPrimary, "this node is no longer primary"));
+  }
+  Moved();
 }
 
 absl::Status Ledger::HoldWrites(std::chrono::milliseconds longest) {
@@ -146,6 +157,10 @@ absl::StatusOr<uint64_t> Ledger::AppendLast(v1::Record record) {
       MutexLock lock(mu_);
       if (!failure_.ok()) {
         result = failure_;
+        return;
+      }
+      if (unstored_ > 0) {
+        result = absl::ResourceExhaustedError("the disk of this node is full");
         return;
       }
       if (rule_ == nullptr || ended_) {

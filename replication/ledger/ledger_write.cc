@@ -8,11 +8,23 @@
 #include "server/base/crash_point.h"
 #include "server/base/status_macros.h"
 #include "server/crypto/record_chain.h"
+#include "server/observe/log.h"
 #include "server/vault/refusal.h"
 
 namespace holdfast::replication {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kStoreAgainFirst{50};
+constexpr milliseconds kStoreAgainMax{1000};
+// With policy degrade the commit rule speaks first, and then the answer is no longer unknown.
+constexpr milliseconds kGrace{200};
+
+}  // namespace
 
 void Ledger::Submit(vault::Command command, WriteOptions options, WriteDone done) {
+  command.primary = options_.node_id;
   absl::Status refused;
   {
     MutexLock lock(mu_);
@@ -42,6 +54,10 @@ absl::Status Ledger::MayWrite(const Setting& setting, const LevelAsk& level) con
   }
   if (ended_) {
     return vault::Refuse(vault::Refusal::kNotPrimary, "this node gives up being primary");
+  }
+  if (disk_full_) {
+    return vault::Refuse(vault::Refusal::kOverloaded,
+                         "the disk of this node is full; nothing was written");
   }
   // Enough secondaries, and yet they confirm nothing; or a policy that does not ask for them.
   const uint64_t pending = window_.head_seq() - track_->committed_seq();
@@ -92,6 +108,7 @@ absl::Status Ledger::PushRecord(v1::Record record) {
 
 absl::StatusOr<vault::Planned> Ledger::PlanAndPush(const vault::Command& command) {
   HOLDFAST_ASSIGN_OR_RETURN(vault::Planned planned, vault::Plan(*pending_, command));
+  if (planned.repeated) return planned;
   if (planned.changes.size() > limits::kChangesPerRecordMax) {
     return vault::Refuse(vault::Refusal::kLimitReached,
                          fmt::format("this write changes {} rows, at most {} are allowed",
@@ -102,6 +119,7 @@ absl::StatusOr<vault::Planned> Ledger::PlanAndPush(const vault::Command& command
   record.set_wall_ms(command.now_ms);
   *record.mutable_actor() = command.actor;
   record.set_operation(planned.operation);
+  if (command.request_key) record.set_idempotency_key(command.request_key->key);
   for (v1::RowChange& change : planned.changes) *record.add_changes() = std::move(change);
   planned.changes.clear();
   HOLDFAST_RETURN_IF_ERROR(PushRecord(std::move(record)));
@@ -110,32 +128,99 @@ absl::StatusOr<vault::Planned> Ledger::PlanAndPush(const vault::Command& command
 
 // The newest `count` entries of the window: into track, ring and store.
 absl::Status Ledger::AppendPushed(size_t count) {
-  std::vector<EntryPtr> entries;
-  for (uint64_t seq = window_.head_seq() - count + 1; seq <= window_.head_seq(); ++seq) {
-    entries.push_back(window_.at(seq).entry);
-    ring_.Push(entries.back());  // before the head moves: a stream reads what the head names
+  const uint64_t first = window_.head_seq() - count + 1;
+  for (uint64_t seq = first; seq <= window_.head_seq(); ++seq) {
+    ring_.Push(window_.at(seq).entry);  // before the head moves: a stream reads what it names
   }
+  {
+    MutexLock lock(mu_);
+    for (uint64_t seq = first; seq <= window_.head_seq(); ++seq) {
+      const WindowItem& item = window_.at(seq);
+      track_->AppendOwn(MetaOf(*item.entry));
+      TellRule(seq, *item.record);
+    }
+  }
+  unstored_ += count;
+  Moved();
+  return StorePushed();
+}
+
+// What a record changes about who must have those that follow it.
+void Ledger::TellRule(uint64_t seq, const v1::Record& record) {
+  for (const v1::RowChange& change : record.changes()) {
+    if (change.has_put() && change.put().has_cluster()) {
+      rule_->OnSettingAppended(RuleSetting(seq, SettingOf(change.put().cluster())));
+    } else if (change.has_put() && change.put().has_member()) {
+      const v1::MemberRow& member = change.put().member();
+      if (member.node_id() == options_.node_id) continue;
+      rule_->OnVoterAppended(seq, member.node_id(), !member.never_primary());
+    } else if (change.delete_().table() == v1::TABLE_MEMBER) {
+      rule_->OnVoterAppended(seq, change.delete_().name(), false);
+    }
+  }
+}
+
+absl::Status Ledger::StorePushed() {
+  const uint64_t head = window_.head_seq();
+  const uint64_t first = head - unstored_ + 1;
+  std::vector<EntryPtr> entries;
+  for (uint64_t seq = first; seq <= head; ++seq) entries.push_back(window_.at(seq).entry);
   std::vector<EpochStart> history;
   uint64_t commits = 0;
   {
     MutexLock lock(mu_);
-    for (uint64_t seq = window_.head_seq() - count + 1; seq <= window_.head_seq(); ++seq) {
-      const WindowItem& item = window_.at(seq);
-      if (track_->AppendOwn(MetaOf(*item.entry))) history = track_->history();
-      const v1::ClusterRow* row = ClusterRowIn(*item.record);
-      if (row != nullptr && seq > epoch_start_seq_) rule_->OnSettingAppended({seq, KOf(*row)});
-    }
+    if (epoch_start_seq_ >= first) history = track_->history();
     CommitRule then = *rule_;  // what a durable append will commit rides along with it
-    commits = then.OnOwnDurable(window_.head_seq());
+    commits = then.OnOwnDurable(head);
   }
-  Moved();
-  HOLDFAST_RETURN_IF_ERROR(StoreAppend(entries, commits, history));
-  LogTail end = EndOf(*window_.at(window_.head_seq()).record);
+  const absl::Status stored = StoreAppend(entries, commits, history);
+  const bool full = absl::IsResourceExhausted(stored);
+  if (!stored.ok() && !full) return stored;
+  LogTail end = EndOf(*window_.at(head).record);
   MutexLock lock(mu_);
-  rule_->OnOwnDurable(window_.head_seq());
-  track_->OnDurable(window_.head_seq());
+  if (full != disk_full_) {
+    disk_full_ = full;
+    store_again_after_ = kStoreAgainFirst;
+    LogWarning("{}", full ? "the disk is full; writes are refused until there is room: " +
+                                holdfast::ToText(stored)
+                          : "there is room on the disk again");
+  }
+  if (full) {
+    store_again_at_ = clock_.Mono() + store_again_after_;
+    store_again_after_ = std::min(2 * store_again_after_, kStoreAgainMax);
+    return absl::OkStatus();
+  }
+  unstored_ = 0;
+  rule_->OnOwnDurable(head);
+  track_->OnDurable(head);
   end_ = std::move(end);
   return absl::OkStatus();
+}
+
+// What was sent has its place: the same bytes again, until there is room.
+void Ledger::RetryStore() {
+  if (unstored_ == 0 || clock_.Mono() < store_again_at_) return;
+  {
+    MutexLock lock(mu_);
+    if (!failure_.ok()) return;
+  }
+  if (const absl::Status status = StorePushed(); !status.ok()) CloseWith(status);
+}
+
+// No longer leading: nothing more is planned in that epoch, so what could not be stored may go.
+void Ledger::DropUnstored() {
+  if (unstored_ == 0) return;
+  const uint64_t seq = window_.head_seq() - unstored_;
+  unstored_ = 0;
+  {
+    MutexLock lock(mu_);
+    disk_full_ = false;
+    if (!failure_.ok()) return;
+    HOLDFAST_CHECK(!track_->CutAfter(seq).refused);
+  }
+  ring_.CutAfter(seq);
+  window_.CutAfter(seq);
+  RebuildPending();
 }
 
 void Ledger::WriteBatch(std::vector<Waiting> writes) {
@@ -152,11 +237,13 @@ void Ledger::WriteBatch(std::vector<Waiting> writes) {
       waiting.done(std::move(planned).status());
       continue;
     }
-    ++pushed;
+    if (!planned->repeated) ++pushed;
+    // A repeated one is answered once everything is committed that was appended by now: what it did
+    // the first time is among it.
     const EntryMeta head = window_.head();
     answers_[{level.level, level.k}].push_back(
         {.seq = head.seq,
-         .deadline = clock_.Mono() + options_.commit_wait_max,
+         .deadline = clock_.Mono() + setting.wait + (setting.block ? milliseconds(0) : kGrace),
          .result = {.planned = *std::move(planned),
                     .position = {head.epoch.number, head.seq},
                     .level = level},

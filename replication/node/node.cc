@@ -334,6 +334,7 @@ v1::NodeReport Node::ReportNow() const {
   *report.mutable_last_epoch() = ToMessage(deps_.ledger.Shape().last.epoch);
   report.set_waiting(WaitingNow());
   report.set_split(role_.split());
+  report.set_degraded(progress.degraded);
   for (v1::Denial& denial : denials_->InForce(kDenialsReportedMax)) {
     *report.add_denials() = std::move(denial);
   }

@@ -287,10 +287,12 @@ http::HealthView Daemon::Health() const {
                           .why_not = view.why_not};
   if (me.has_lag_records()) health.lag_records = me.lag_records();
   if (me.has_lag_seconds()) health.lag_seconds = me.lag_seconds();
-  const absl::Status log = ledger_->progress().failure;
+  const replication::LedgerProgress progress = ledger_->progress();
+  absl::Status log = progress.failure;
+  if (progress.disk_full) log = absl::ResourceExhaustedError("the disk is full");
   const absl::Status journal = JournalTakes(*journal_, config_.audit.when_full == "refuse");
   const std::string short_of_room = WhyShortOfRoom(journal_->room());
-  const bool enough = ledger_->ConnectedEnough();
+  const bool enough = ledger_->ConnectedEnough() && !progress.degraded;
   health.checks = {
       {.name = "log", .ok = log.ok(), .detail = log.ok() ? "" : ToText(log)},
       {.name = "journal", .ok = journal.ok(), .detail = journal.ok() ? "" : ToText(journal)},

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -62,9 +63,27 @@ struct Retrieved {
   SecretBytes secret;
 };
 
+// When a write is answered: on its own disk (`local`), or also once k secondaries have received it,
+// have it durable, or show it.
+struct SyncLevel {
+  v1::Level level = v1::LEVEL_LOCAL;
+  uint32_t k = 0;
+  bool operator==(const SyncLevel&) const = default;
+};
+
+struct WriteOptions {
+  // For clients that ask again when they heard no answer: the same key with the same digest
+  // (HashOf over all that was asked for) is answered and not done again. Empty: none.
+  std::string idempotency_key = {};
+  std::string request_digest = {};
+  std::optional<SyncLevel> level = std::nullopt;  // in place of the cluster's
+};
+
 struct Written {
-  vault::Planned planned;  // without changes
+  vault::Planned planned;  // without changes; `repeated`: what was new the first time is not shown
   Position position;       // where it stands
+  SyncLevel level = {};    // that it has reached
+  bool degraded = false;   // no: the primary alone has it, by the policy `degrade`
 };
 
 // A request that the gate refused before it was done.
@@ -139,9 +158,13 @@ class Desk {
   virtual std::string HashOf(const SecretBytes& token) const = 0;  // 32 bytes
   virtual int64_t NowMs() const = 0;                               // wall time, for validity dates
   // actor and now_ms are filled in here. `done` comes when the write is answerable at the level of
-  // the cluster: OK means durable; OUTCOME_UNKNOWN that it may or may not stay.
-  virtual void Submit(CallerPtr caller, vault::CommandBody body,
+  // `options`, or of the cluster: OK means durable; OUTCOME_UNKNOWN that it may or may not stay.
+  virtual void Submit(CallerPtr caller, vault::CommandBody body, WriteOptions options,
                       std::function<void(absl::StatusOr<Written>)> done) = 0;
+  void Submit(CallerPtr caller, vault::CommandBody body,
+              std::function<void(absl::StatusOr<Written>)> done) {
+    Submit(std::move(caller), std::move(body), WriteOptions(), std::move(done));
+  }
   // A write that nobody logged in for (join): by the node itself, from `source`.
   virtual void SubmitAsNode(const std::string& source, vault::CommandBody body,
                             std::function<void(absl::StatusOr<Written>)> done) = 0;

@@ -79,7 +79,8 @@ class VaultDesk final : public Desk {
                                         const SecretBytes& secret) override;
   std::string HashOf(const SecretBytes& token) const override;
   int64_t NowMs() const override;
-  void Submit(CallerPtr caller, vault::CommandBody body,
+  using Desk::Submit;
+  void Submit(CallerPtr caller, vault::CommandBody body, WriteOptions options,
               std::function<void(absl::StatusOr<Written>)> done) override;
   void SubmitAsNode(const std::string& source, vault::CommandBody body,
                     std::function<void(absl::StatusOr<Written>)> done) override;
@@ -109,7 +110,7 @@ class VaultDesk final : public Desk {
   void RefuseRetrieval(v1::AuditRecord line, const absl::Status& status, const RetrieveDone& done);
 
   // ---- writing.cc
-  void SubmitChecked(Write write, vault::CommandBody body);
+  void SubmitChecked(Write write, vault::CommandBody body, WriteOptions options);
   void OnWritten(Write write, absl::StatusOr<replication::WriteResult> result);
   void RefuseWrite(Write write, const absl::Status& status);
 

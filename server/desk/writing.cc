@@ -1,6 +1,7 @@
 // A write: checked, handed to the ledger, its record durable before its answer.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <utility>
 
 #include "server/desk/vault_desk.h"
@@ -11,6 +12,22 @@ namespace holdfast::desk {
 
 using vault::Refusal;
 
+namespace {
+
+constexpr int64_t kRequestKeyKeptMs =
+    std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::hours(24)).count();
+
+// Both enums have the same four, in the same order.
+replication::Level LevelOf(v1::Level level) {
+  return level == v1::LEVEL_UNSPECIFIED ? replication::Level::kLocal
+                                        : static_cast<replication::Level>(level - 1);
+}
+v1::Level LevelOf(replication::Level level) {
+  return static_cast<v1::Level>(static_cast<int>(level) + 1);
+}
+
+}  // namespace
+
 struct VaultDesk::Write {
   v1::Actor actor;
   v1::AuditRecord line;
@@ -18,7 +35,8 @@ struct VaultDesk::Write {
   Underway::Ticket ticket;
 };
 
-void VaultDesk::Submit(CallerPtr caller, vault::CommandBody body, WriteDone done) {
+void VaultDesk::Submit(CallerPtr caller, vault::CommandBody body, WriteOptions options,
+                       WriteDone done) {
   Write write{.actor = ActorOf(*caller), .done = std::move(done), .ticket = underway_.Begin()};
   absl::Status valid;
   parts_.ledger.Read([&](const vault::StateReader& state, const Position& shown) {
@@ -29,7 +47,7 @@ void VaultDesk::Submit(CallerPtr caller, vault::CommandBody body, WriteDone done
     SetReason(write.line, caller->reason, caller->ticket);
   });
   if (!valid.ok()) return RefuseWrite(std::move(write), valid);
-  SubmitChecked(std::move(write), std::move(body));
+  SubmitChecked(std::move(write), std::move(body), std::move(options));
 }
 
 void VaultDesk::SubmitAsNode(const std::string& source, vault::CommandBody body, WriteDone done) {
@@ -38,18 +56,25 @@ void VaultDesk::SubmitAsNode(const std::string& source, vault::CommandBody body,
     write.line = AuditLine(vault::OperationName(body), write.actor, "", ServedAt(shown));
     SetSubject(write.line, state, body);
   });
-  SubmitChecked(std::move(write), std::move(body));
+  SubmitChecked(std::move(write), std::move(body), {});
 }
 
-void VaultDesk::SubmitChecked(Write write, vault::CommandBody body) {
+void VaultDesk::SubmitChecked(Write write, vault::CommandBody body, WriteOptions options) {
   // A write that cannot be recorded is not begun.
   if (absl::Status failure = parts_.journal.failure(); !failure.ok()) {
     return write.done(vault::Refuse(Refusal::kAuditUnavailable,
                                     "the audit journal of this node takes no records"));
   }
   vault::Command command{.actor = write.actor, .now_ms = NowMs(), .body = std::move(body)};
+  if (!options.idempotency_key.empty()) {
+    command.request_key = vault::RequestKey{.key = std::move(options.idempotency_key),
+                                            .digest = std::move(options.request_digest),
+                                            .expires_ms = command.now_ms + kRequestKeyKeptMs};
+  }
+  replication::WriteOptions at;
+  if (options.level) at.level = {.level = LevelOf(options.level->level), .k = options.level->k};
   parts_.ledger.Submit(
-      std::move(command),
+      std::move(command), at,
       [this, write = std::move(write)](absl::StatusOr<replication::WriteResult> result) mutable {
         OnWritten(std::move(write), std::move(result));
       });
@@ -79,12 +104,15 @@ void VaultDesk::OnWritten(Write write, absl::StatusOr<replication::WriteResult> 
           // It stands, and the change log names who did it; but it is not recorded as promised.
           LogError("the audit record of the write at {} is not durable: {}", ToText(position),
                    ToText(durable));
-          return write.done(vault::Refuse(
-              Refusal::kOutcomeUnknown,
-              fmt::format("written at position {}, but not recorded in the audit journal",
-                          ToText(position))));
+          return write.done(vault::UnknownAt(
+              position, fmt::format("written at position {}, but not recorded in the audit journal",
+                                    ToText(position))));
         }
-        write.done(Written{.planned = std::move((*held)->planned), .position = position});
+        const replication::LevelAsk level = (*held)->level;
+        write.done(Written{.planned = std::move((*held)->planned),
+                           .position = position,
+                           .level = {.level = LevelOf(level.level), .k = level.k},
+                           .degraded = (*held)->degraded});
       });
 }
 

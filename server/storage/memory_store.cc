@@ -33,6 +33,11 @@ void MemoryDisk::FailNextCommit(absl::Status error, bool lands) {
   failure_lands_ = lands;
 }
 
+void MemoryDisk::set_full(bool full) {
+  MutexLock lock(mu_);
+  full_ = full;
+}
+
 void MemoryDisk::set_schema_version(uint64_t version) {
   MutexLock lock(mu_);
   contents_.schema_version = version;
@@ -69,6 +74,7 @@ MemoryStore::~MemoryStore() {
 
 absl::Status MemoryStore::Commit(std::function<void(MemoryDisk::Contents&)> change) {
   if (!failure_.ok()) return failure_;
+  if (disk_->full_) return absl::ResourceExhaustedError("memory store: the disk is full");
   if (disk_->next_failure_.ok()) {
     change(disk_->contents_);
     return absl::OkStatus();

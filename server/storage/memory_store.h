@@ -30,6 +30,8 @@ class MemoryDisk {
   // The next write fails at its commit with `error`. `lands`: it is on the disk all the same, as
   // with a failed fsync; which of the two it was is seen only by opening again.
   void FailNextCommit(absl::Status error, bool lands);
+  // While it is full every write is RESOURCE_EXHAUSTED, and changes nothing.
+  void set_full(bool full);
   void set_schema_version(uint64_t version);
   // A copy, as a power loss now would leave it.
   std::shared_ptr<MemoryDisk> Clone() const;
@@ -42,6 +44,7 @@ class MemoryDisk {
   bool failure_lands_ ABSL_GUARDED_BY(mu_) = false;
   // The change of a failed commit that reached the disk all the same: seen by the next Open.
   std::function<void(Contents&)> landed_ ABSL_GUARDED_BY(mu_);
+  bool full_ ABSL_GUARDED_BY(mu_) = false;
   bool opened_ ABSL_GUARDED_BY(mu_) = false;
 };
 

@@ -141,6 +141,65 @@ class DurableTest(ClusterTest):
         self.assertEqual(self.cluster.rest_retrieve(2, account='in-time'), self.cluster.secrets['in-time'])
         self.assertNotIn('too-early', self.names(2))
 
+    def pam360_reset(self, secret):
+        account = id_of(self.cluster.admin(1, 'GET', f'/resources/{self.resource}/accounts')['accounts'],
+                        self.cluster.env['HOLDFAST_ACCOUNT'])
+        body = {'operation': {'Details': {'NEWPASSWORD': secret, 'RESETTYPE': 'LOCAL', 'REASON': 'test'}}}
+        return self.cluster.rest(1, 'PUT', f'/restapi/json/v1/resources/{self.resource}/accounts/{account}/password',
+                                 body, token=self.cluster.env['HOLDFAST_TOKEN'])
+
+    def test_a_frozen_secondary_makes_outcomes_unknown_and_each_dialect_says_so(self):
+        self.cluster.must_hf('settings', 'set', '--sync', 'durable:1', '--wait-ms', '1000')
+        frozen = self.cluster.pid(2)
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            body = {'name': 'unknown-1', 'secret': self.cluster.new_secret('unknown-1')}
+            key = ('Idempotency-Key: unknown-1',)
+            status, headers, answer = self.cluster.rest(1, 'POST', self.path(), body, headers=key,
+                                                        token=self.cluster.env['HOLDFAST_TOKEN'])
+            self.assertEqual((status, answer['error']['code']), (504, 'OUTCOME_UNKNOWN'))
+            epoch, seq = headers['x-holdfast-position'].split('.')
+            self.assertIn(f'{epoch}.{seq}', answer['error']['message'])
+            status, headers, answer = self.pam360_reset(self.cluster.new_secret('unknown-2'))
+            result = answer['operation']['result']
+            self.assertEqual((status, result['status'], result['statusCode']), (200, 'Failed', 50400))
+            self.assertEqual(headers['x-holdfast-position'], f'{epoch}.{int(seq) + 1}')
+            got = self.cluster.ssh(1, 'RESET_LOCAL', f'--resource={self.cluster.env["HOLDFAST_RESOURCE"]}',
+                                   f'--account={self.cluster.env["HOLDFAST_ACCOUNT"]}',
+                                   f'--newpassword={self.cluster.new_secret("unknown-3")}')
+            self.assertEqual((got.returncode, got.stdout), (75, b''))
+            self.assertIn(b'OUTCOME_UNKNOWN', got.stderr)
+            self.assertIn(f'{epoch}.{int(seq) + 2}'.encode(), got.stderr)
+            self.assertEqual(self.cluster.rest_retrieve(1), self.cluster.secrets['demo secret'])  # not shown
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+        self.cluster.wait_caught_up(2)
+        # All three stay, and who asks again under the same key hears so, and does not write twice.
+        status, headers, answer = self.cluster.rest(1, 'POST', self.path(), body, headers=key,
+                                                    token=self.cluster.env['HOLDFAST_TOKEN'])
+        self.assertEqual(status, 201, answer)
+        self.assertEqual(headers['x-holdfast-sync'], 'durable:1')
+        self.assertEqual(self.names(1).count('unknown-1'), 1)
+        self.cluster.secrets['demo secret'] = self.cluster.secrets['unknown-3']
+        self.assertEqual(self.cluster.rest_retrieve(1), self.cluster.secrets['unknown-3'])
+        self.cluster.must_hf('settings', 'set', '--sync', 'durable:1', '--wait-ms', '0')
+
+    def test_degrade_acknowledges_alone_and_says_so(self):
+        self.cluster.must_hf('settings', 'set', '--sync', 'durable:1', '--policy', 'degrade', '--wait-ms', '500')
+        self.cluster.stop(2)
+        try:
+            for name in ('alone-1', 'alone-2'):
+                body = {'name': name, 'secret': self.cluster.new_secret(name)}
+                status, headers, answer = self.cluster.rest(1, 'POST', self.path(), body,
+                                                            token=self.cluster.env['HOLDFAST_TOKEN'])
+                self.assertEqual((status, headers['x-holdfast-sync']), (201, 'local; degraded'), answer)
+            self.assertEqual(self.cluster.rest_retrieve(1, account='alone-1'), self.cluster.secrets['alone-1'])
+        finally:
+            self.cluster.start(2)
+        self.cluster.wait_caught_up(2)
+        self.cluster.must_hf('settings', 'set', '--sync', 'durable:1', '--policy', 'block', '--wait-ms', '0')
+        self.assertEqual(self.cluster.rest_retrieve(2, account='alone-2'), self.cluster.secrets['alone-2'])
+
     def test_the_stores_agree_in_the_end(self):
         self.add(self.administrator(1), 'last')
         self.cluster.wait_caught_up(2)

@@ -392,26 +392,33 @@ int64_t StateDesk::NowMs() const {
   return now_ms_;
 }
 
-absl::StatusOr<desk::Written> StateDesk::Write(const v1::Actor& actor, vault::CommandBody body) {
+absl::StatusOr<desk::Written> StateDesk::Write(const v1::Actor& actor, vault::CommandBody body,
+                                               const desk::WriteOptions& options) {
   HOLDFAST_RETURN_IF_ERROR(write_failure_);
-  HOLDFAST_ASSIGN_OR_RETURN(vault::Planned planned,
-                            vault::Plan(state_, vault::Command{actor, now_ms_, std::move(body)}));
+  vault::Command command{actor, now_ms_, std::move(body)};
+  if (!options.idempotency_key.empty()) {
+    command.request_key = vault::RequestKey{.key = options.idempotency_key,
+                                            .digest = options.request_digest,
+                                            .expires_ms = now_ms_ + 1000};
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(vault::Planned planned, vault::Plan(state_, command));
   for (const v1::RowChange& change : planned.changes) {
     HOLDFAST_RETURN_IF_ERROR(state_.Apply(change));
   }
   ++facts_.position.seq;
   planned.changes.clear();
-  return desk::Written{std::move(planned), facts_.position};
+  return desk::Written{std::move(planned), facts_.position,
+                       options.level.value_or(desk::SyncLevel())};
 }
 
-void StateDesk::Submit(desk::CallerPtr caller, vault::CommandBody body,
+void StateDesk::Submit(desk::CallerPtr caller, vault::CommandBody body, desk::WriteOptions options,
                        std::function<void(absl::StatusOr<desk::Written>)> done) {
   absl::StatusOr<desk::Written> written = absl::InternalError("not run");
   {
     MutexLock lock(mu_);
     const std::string operation(vault::OperationName(body));
     const absl::Status valid = FindCaller(*caller).status();
-    written = valid.ok() ? Write(desk::ActorOf(*caller), std::move(body)) : valid;
+    written = valid.ok() ? Write(desk::ActorOf(*caller), std::move(body), options) : valid;
     if (written.status().ok() || vault::RefusalOf(written.status()).has_value()) {
       Record(*caller, operation, written.status(), {});
     }
@@ -424,7 +431,7 @@ void StateDesk::SubmitAsNode(const std::string& source, vault::CommandBody body,
   absl::StatusOr<desk::Written> written = absl::InternalError("not run");
   {
     MutexLock lock(mu_);
-    written = Write(desk::NodeActor(source), std::move(body));
+    written = Write(desk::NodeActor(source), std::move(body), {});
   }
   done(std::move(written));
 }

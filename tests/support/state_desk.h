@@ -68,7 +68,8 @@ class StateDesk : public desk::Desk {
                                         const SecretBytes& secret) override;
   std::string HashOf(const SecretBytes& token) const override;
   int64_t NowMs() const override;
-  void Submit(desk::CallerPtr caller, vault::CommandBody body,
+  using desk::Desk::Submit;
+  void Submit(desk::CallerPtr caller, vault::CommandBody body, desk::WriteOptions options,
               std::function<void(absl::StatusOr<desk::Written>)> done) override;
   void SubmitAsNode(const std::string& source, vault::CommandBody body,
                     std::function<void(absl::StatusOr<desk::Written>)> done) override;
@@ -77,7 +78,8 @@ class StateDesk : public desk::Desk {
   void Start();
   absl::StatusOr<const v1::UserRow*> FindCaller(const desk::Caller& caller) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::StatusOr<desk::Written> Write(const v1::Actor& actor, vault::CommandBody body)
+  absl::StatusOr<desk::Written> Write(const v1::Actor& actor, vault::CommandBody body,
+                                      const desk::WriteOptions& options = {})
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<const v1::AccountRow*> FindAccount(const v1::UserRow& user,
                                                     const desk::RetrieveAsk& ask) const

@@ -165,18 +165,58 @@ TEST_F(NativeTest, ATokenThatMayBeNewerThanThisNodeIsNotCalledBad) {
   ExpectRefused(AskWith(bad, Method::kGet, "/v1/me"), 401, "AUTH_FAILED");
 }
 
-TEST_F(NativeTest, AnIdempotencyKeyIsRefusedRatherThanIgnored) {
-  const http::Response response = AskWith({{"AUTHTOKEN", token_}, {"Idempotency-Key", "k1"}},
-                                          Method::kPost, "/v1/resources", R"({"name":"r"})");
-  ExpectRefused(response, 400, "INVALID_INPUT");
-  EXPECT_EQ(At(Get("/v1/resources"), "/total"), "0");
+TEST_F(NativeTest, TheSameRequestUnderItsIdempotencyKeyIsDoneOnce) {
+  const http::Headers with_key{{"AUTHTOKEN", token_}, {"Idempotency-Key", "k1"}};
+  const auto post = [&](const std::string& body) {
+    return AskWith(with_key, Method::kPost, "/v1/resources", body);
+  };
+  const http::Response first = post(R"({"name":"r"})");
+  EXPECT_EQ(first.status, 201) << first.body;
+  const http::Response again = post(R"({"name":"r"})");
+  EXPECT_EQ(again.status, 201) << again.body;
+  EXPECT_EQ(again.body, first.body);
+  EXPECT_EQ(At(Get("/v1/resources"), "/total"), "1");
+  ExpectRefused(post(R"({"name":"other"})"), 422, "IDEMPOTENCY_KEY_REUSED");
+  ExpectRefused(AskWith({{"AUTHTOKEN", token_}, {"Idempotency-Key", "a b"}}, Method::kPost,
+                        "/v1/resources", R"({"name":"x"})"),
+                400, "INVALID_INPUT");
+  ExpectRefused(AskWith({{"AUTHTOKEN", token_}, {"Idempotency-Key", "a"}, {"Idempotency-Key", "b"}},
+                        Method::kPost, "/v1/resources", R"({"name":"x"})"),
+                400, "INVALID_INPUT");
+}
+
+TEST_F(NativeTest, ATokenIsNotShownAgain) {
+  const http::Headers with_key{{"AUTHTOKEN", token_}, {"Idempotency-Key", "k1"}};
+  const std::string body = R"({"name":"bob","role":"password_user","issue_token":true})";
+  const http::Response first = AskWith(with_key, Method::kPost, "/v1/users", body);
+  EXPECT_EQ(first.status, 201) << first.body;
+  const http::Response again = AskWith(with_key, Method::kPost, "/v1/users", body);
+  EXPECT_EQ(again.status, 201) << again.body;
+  EXPECT_EQ(At(again, "/token"), "null");
+  EXPECT_EQ(At(again, "/repeated"), "true");
+  EXPECT_EQ(At(again, "/user/id"), At(first, "/user/id"));
+}
+
+TEST_F(NativeTest, TheLevelOfAWriteIsAskedForAndTold) {
+  const auto post = [&](const std::string& level, const std::string& name) {
+    return AskWith({{"AUTHTOKEN", token_}, {"X-Holdfast-Sync", level}}, Method::kPost,
+                   "/v1/resources", R"({"name":")" + name + R"("})");
+  };
+  const http::Response durable = post("durable:2", "r");
+  ASSERT_EQ(durable.status, 201) << durable.body;
+  EXPECT_EQ(*durable.headers.Find("X-Holdfast-Sync"), "durable:2");
+  for (const char* bad : {"durable", "durable:0", "durable:65", "local:1", "", "Durable:1",
+                          "durable:1x", "applied:-1"}) {
+    ExpectRefused(post(bad, "x"), 400, "INVALID_INPUT");
+  }
 }
 
 TEST_F(NativeTest, AWriteThatIsNotConfirmedIsNeitherDoneNorUndone) {
-  desk_.FailWrites(vault::Refuse(Refusal::kOutcomeUnknown, "durable at 1.9, not confirmed"));
+  desk_.FailWrites(vault::UnknownAt({.epoch = 1, .seq = 9}, "durable at 1.9, not confirmed"));
   const http::Response unknown = Post("/v1/resources", R"({"name":"r"})");
   ExpectRefused(unknown, 504, "OUTCOME_UNKNOWN");
   EXPECT_THAT(At(unknown, "/error/message"), HasSubstr("1.9"));
+  EXPECT_EQ(*unknown.headers.Find("X-Holdfast-Position"), "1.9");
   desk_.FailWrites(vault::Refuse(Refusal::kNotEnoughSecondaries, "1 of 2"));
   ExpectRefused(Post("/v1/resources", R"({"name":"r"})"), 503, "NOT_ENOUGH_SECONDARIES");
 }

@@ -56,11 +56,17 @@ class TestNode {
     disk_ = std::move(left);
   }
 
-  std::future<absl::StatusOr<WriteResult>> Submit(vault::CommandBody body) {
+  std::future<absl::StatusOr<WriteResult>> Submit(vault::CommandBody body,
+                                                  WriteOptions options = {},
+                                                  const std::string& key = "") {
     auto promise = std::make_shared<std::promise<absl::StatusOr<WriteResult>>>();
     vault::Command command{.now_ms = 1'700'000'000'000, .body = std::move(body)};
     command.actor.set_via("LOCAL");
-    ledger_->Submit(std::move(command), [promise](absl::StatusOr<WriteResult> result) {
+    if (!key.empty()) {
+      command.request_key = vault::RequestKey{
+          .key = key, .digest = std::string(32, 'd'), .expires_ms = 1'800'000'000'000};
+    }
+    ledger_->Submit(std::move(command), options, [promise](absl::StatusOr<WriteResult> result) {
       promise->set_value(std::move(result));
     });
     return promise->get_future();

@@ -145,9 +145,9 @@ TEST_F(LedgerTest, WhatNobodyConfirmsDoesNotPileUpWithoutEnd) {
   ASSERT_TRUE(node_.Open(std::chrono::milliseconds(1), /*pending_writes_max=*/4).ok());
   ASSERT_TRUE(node_.ledger().StartEpoch(EpochOf(2)).ok());
   AddMember("b");
-  vault::SetSettings degrade = Durable(1);
-  degrade.policy = v1::POLICY_DEGRADE;
-  ASSERT_TRUE(node_.Write(degrade).ok());
+  ASSERT_TRUE(node_.Write(Durable(1)).ok());
+  node_.ledger().OnConnected("b");
+  node_.ledger().OnAck("b", {.epoch = EpochOf(2)});  // it is there, and confirms nothing
   for (int i = 0; i < 4; ++i) (void)node_.AddUser("u" + std::to_string(i));
   const uint64_t head = node_.ledger().progress().head_seq;
   EXPECT_EQ(vault::RefusalOf(node_.AddUser("one-too-many").status()), vault::Refusal::kOverloaded);
