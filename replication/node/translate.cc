@@ -99,15 +99,16 @@ v1::Hello ToMessage(const HelloInfo& hello, const std::string& version) {
 }
 
 absl::StatusOr<HelloInfo> FromMessage(const v1::Hello& message) {
-  HelloInfo hello{.cluster_id = message.cluster_id(),
-                  .node_id = message.node_id(),
-                  .protocol = message.protocol(),
-                  .feature_level = message.feature_level(),
-                  .granted = FromMessage(message.granted()),
-                  .committed_seq = message.committed_seq(),
-                  .needs_snapshot = message.needs_snapshot(),
-                  .snapshot_id = message.snapshot_id(),
-                  .snapshot_offset = message.snapshot_offset()};
+  HelloInfo hello;
+  hello.cluster_id = message.cluster_id();
+  hello.node_id = message.node_id();
+  hello.protocol = message.protocol();
+  hello.feature_level = message.feature_level();
+  hello.granted = FromMessage(message.granted());
+  hello.committed_seq = message.committed_seq();
+  hello.needs_snapshot = message.needs_snapshot();
+  hello.snapshot_id = message.snapshot_id();
+  hello.snapshot_offset = message.snapshot_offset();
   hello.last.epoch = FromMessage(message.last_epoch());
   hello.last.seq = message.last_seq();
   HOLDFAST_ASSIGN_OR_RETURN(hello.last.digest, ToDigest(message.last_digest(), "last digest"));
