@@ -134,17 +134,21 @@ class History:
         with self._lock:
             return self.acknowledged.get(account)
 
-    def saw(self, k, account, number, at_least=-1):
+    def shown_at(self, k, account):
+        """What node `k` has shown by now: a read that begins now must not show less."""
+        with self._lock:
+            return self.shown[k, account]
+
+    def saw(self, k, account, number, before, at_least=-1):
         with self._lock:
             self.counts['reads'] += 1
-            before = self.shown[k, account]
             if number < before:
                 self.violations.append(f'node {k} showed {account} at {number} after {before}: it went back')
             if number < at_least:
                 self.violations.append(f'node {k} showed {account} at {number} where the demanded position has {at_least}')
             if number > self.attempted.get(account, 0):
                 self.violations.append(f'node {k} showed {account} at {number}, which nobody wrote')
-            self.shown[k, account] = max(before, number)
+            self.shown[k, account] = max(self.shown[k, account], number)
 
 
 def value_of(account, number):
@@ -229,9 +233,11 @@ class Reader(threading.Thread):
     def _read(self, account, wanted, was_in_trouble):
         headers = {'X-Holdfast-Position': wanted[1], 'X-Holdfast-Wait-Ms': '1000'} if wanted else {}
         path = f'/v1/accounts/{self._accounts[account]}/secret'
+        before = self._history.shown_at(self._k, account)
         status, _, raw = self._client.call(self._k, 'GET', path, headers=headers)
         if status == 200:
-            self._history.saw(self._k, account, number_in(json.loads(raw)['secret']), wanted[0] if wanted else -1)
+            self._history.saw(self._k, account, number_in(json.loads(raw)['secret']), before,
+                              wanted[0] if wanted else -1)
         elif wanted and status == 412:
             self._history.count('reads not there yet')
         elif wanted and status == 409:
@@ -290,6 +296,6 @@ class Run:
                 if status != 200:
                     self.history.violation(f'node {k}, {account} at the end: {status} {raw[:200]!r}')
                     continue
-                self.history.saw(k, account, number_in(json.loads(raw)['secret']), number)
+                self.history.saw(k, account, number_in(json.loads(raw)['secret']), self.history.shown_at(k, account), number)
         client.close()
         return self.history.violations
