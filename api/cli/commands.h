@@ -16,6 +16,7 @@ namespace holdfast::cli {
 void AddInitAndJoin(CLI::App& app, Context& context);
 void AddNode(CLI::App& app, Context& context);
 void AddOrders(CLI::App& app, Context& context);  // after AddNode
+void AddLostWrites(CLI::App& app, Context& context);
 void AddStatus(CLI::App& app, Context& context);
 void AddUser(CLI::App& app, Context& context);
 void AddResource(CLI::App& app, Context& context);

@@ -6,6 +6,7 @@
 #include "api/cli/commands.h"
 #include "api/cli/exit_code.h"
 #include "api/cli/print.h"
+#include "api/cli/waiting.h"
 #include "server/base/file.h"
 #include "server/base/status_macros.h"
 #include "server/setup/init.h"
@@ -24,6 +25,7 @@ struct Words {
   std::string admin_token_file;
   std::string recovery_key_file;
   std::string token_file;
+  bool wait = false;
 };
 
 std::string Absolute(const std::string& path) {
@@ -104,7 +106,10 @@ absl::Status RunJoin(const Context& context, const Words& words) {
                                      {"folder", "data"},
                                      {"configuration", "config"}}));
   Say(context, fmt::format("next: holdfastd --config {}", config.path));
-  return absl::OkStatus();
+  if (!words.wait) return absl::OkStatus();
+  // What the other nodes hear of this one, once it runs.
+  HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::Open(context.globals));
+  return WaitUntilServing(context, *session, config.config.node.id);
 }
 
 void AddPlace(CLI::App* command, Words& words) {
@@ -148,6 +153,10 @@ void AddInitAndJoin(CLI::App& app, Context& context) {
   join->add_option("--token-file", words->token_file, "file with the invitation")
       ->required()
       ->type_name("FILE");
+  join->add_flag(
+      "--wait", words->wait,
+      "until the node runs and serves, with its snapshot as a bar; needs an address and a "
+      "token of the cluster");
   OnRun(join, context, [words, &context] { return RunJoin(context, *words); });
 }
 

@@ -117,7 +117,7 @@ int Run(int argc, const char* const* argv, Context& context) {
   AddGlobals(app, context.globals);
   for (const auto add :
        {AddStatus, AddRetrieve, AddUser, AddResource, AddAccount, AddShare, AddNode, AddOrders,
-        AddSettings, AddSshd, AddAudit, AddInitAndJoin, AddUnavailable}) {
+        AddLostWrites, AddSettings, AddSshd, AddAudit, AddInitAndJoin, AddUnavailable}) {
     add(app, context);
   }
   if (const std::optional<int> ended = Parse(app, argc, argv, context)) return *ended;

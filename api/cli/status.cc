@@ -1,11 +1,10 @@
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cmath>
+#include <memory>
 
 #include "api/cli/commands.h"
 #include "api/cli/exit_code.h"
 #include "api/cli/print.h"
+#include "api/cli/waiting.h"
 #include "server/base/status_macros.h"
 
 namespace holdfast::cli {
@@ -30,22 +29,9 @@ bool IsWhole(const json::array& nodes) {
          });
 }
 
-// "snapshot 42 %": how much of it is there.
 json::array WithProgress(json::array nodes) {
   for (json::value& node : nodes) {
-    if (!node.is_object()) continue;
-    json::object& shown = node.get_object();
-    const json::value* snapshot = shown.if_contains("snapshot");
-    if (snapshot == nullptr || !snapshot->is_object()) continue;
-    const json::value* bytes = snapshot->get_object().if_contains("bytes");
-    const json::value* total = snapshot->get_object().if_contains("bytes_total");
-    if (bytes == nullptr || total == nullptr) continue;
-    boost::system::error_code fault;
-    const auto of = total->to_number<double>(fault);
-    const auto part = bytes->to_number<double>(fault);
-    if (fault || of <= 0) continue;
-    shown["state"] = fmt::format("{} {:.0f} %", TextIn(shown, "state"),
-                                 std::floor(std::min(part / of, 1.0) * 100));
+    if (node.is_object()) node.get_object()["state"] = StateInWords(node.get_object());
   }
   return nodes;
 }
@@ -65,6 +51,10 @@ std::string Remarks(const json::array& nodes) {
       text +=
           id + ": SPLIT: another primary of the same epoch number acknowledged too; promote one\n";
     }
+    const json::value* lost = node.if_contains("lost_writes");
+    if (lost != nullptr && lost->is_number() && CellText(lost) != "0") {
+      text += id + ": " + CellText(lost) + " lost writes are held: holdfast lost-writes list\n";
+    }
     if (is(node, "degraded")) text += id + ": degraded: acknowledges without its secondaries\n";
     if (!TextIn(node, "waiting").empty()) {
       text += id + ": " + CellText(node.if_contains("waiting")) + "\n";
@@ -73,7 +63,8 @@ std::string Remarks(const json::array& nodes) {
   return text;
 }
 
-absl::Status Show(const Context& context, Session& session) {
+absl::Status Show(const Context& context, Session& session, bool wait) {
+  if (wait) HOLDFAST_RETURN_IF_ERROR(WaitUntilServing(context, session, ""));
   absl::StatusOr<json::object> answer = session.Get("/v1/status");
   if (!answer.ok()) {
     return ExitCodeOf(answer.status()) == kExitTryLater
@@ -115,7 +106,11 @@ void AddStatus(CLI::App& app, Context& context) {
       "not, 1 when no node answers",
       "  holdfast status\n"
       "  holdfast status --output json | jq -r '.nodes[] | select(.role == \"primary\") | .url'");
-  OnRun(status, context, [&context](Session& session) { return Show(context, session); });
+  const auto wait = std::make_shared<bool>(false);
+  status->add_flag("--wait", *wait,
+                   "until all serve and one is primary; what they still do is shown meanwhile");
+  OnRun(status, context,
+        [wait, &context](Session& session) { return Show(context, session, *wait); });
 }
 
 }  // namespace holdfast::cli

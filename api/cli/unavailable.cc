@@ -11,13 +11,9 @@ struct Planned {
 };
 
 constexpr Planned kPlanned[] = {
-    {"lost-writes", "what an old primary had acknowledged alone"},
-    {"backup", "copy the vault"},
-    {"restore", "bring a backup back"},
-    {"check", "a check for Nagios"},
-    {"seal", "change what wraps the root key"},
-    {"drill", "rehearse a failover"},
-    {"bench", "measure"},
+    {"backup", "copy the vault"},     {"restore", "bring a backup back"},
+    {"check", "a check for Nagios"},  {"seal", "change what wraps the root key"},
+    {"drill", "rehearse a failover"}, {"bench", "measure"},
 };
 
 void AddPlanned(CLI::App& parent, Context& context, const Planned& planned) {

@@ -90,6 +90,9 @@ const RouteRow kRoutes[] = {
     {kPost, "/v1/switchover", kNode, "switchover", OrderOperation{Switchover}},
     {kPost, "/v1/deny", kNode, "deny", OrderOperation{Deny}},
     {kGet, "/v1/deny", kNode, "denials.list", ListDenials},
+    {kGet, "/v1/lost-writes", kNode, "lost_writes.list", ListLostWrites},
+    {kPost, "/v1/lost-writes/apply", kNode, "lost_writes.apply", OrderOperation{ApplyLostWrite}},
+    {kPost, "/v1/lost-writes/drop", kNode, "lost_writes.drop", OrderOperation{DropLostWrite}},
 };
 
 SecretBytes FindToken(const http::Request& request) {

@@ -10,6 +10,7 @@
 #include "server/desk/desk.h"
 
 namespace holdfast::desk {
+class LostDesk;
 class OrderDesk;
 }  // namespace holdfast::desk
 
@@ -27,6 +28,7 @@ struct NativeDeps {
   std::function<absl::StatusOr<SecretBytes>(const std::string& node_id, const SecretBytes& secret)>
       encode_invite;
   desk::OrderDesk* orders = nullptr;  // null: a node that takes none
+  desk::LostDesk* lost = nullptr;     // null: a node without a quarantine
 };
 
 // The whole of /v1, as docs/reference/native-api.md has it: every route, and the answers to what is

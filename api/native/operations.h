@@ -127,6 +127,10 @@ void Switchover(const Visit& visit, Finish finish);
 void Deny(const Visit& visit, Finish finish);
 AnswerOr ListDenials(const Visit& visit);
 IntentOr ForgetNode(const Visit& visit);
+// lost_writes.cc
+AnswerOr ListLostWrites(const Visit& visit);
+void ApplyLostWrite(const Visit& visit, Finish finish);
+void DropLostWrite(const Visit& visit, Finish finish);
 // audit.cc
 AnswerOr ListAudit(const Visit& visit);
 AnswerOr ListAuditGaps(const Visit& visit);

@@ -48,6 +48,7 @@ json::object RenderNode(const v1::NodeReport& node, const std::string& url) {
       {"lag_seconds", lag_seconds},
       {"link_age_seconds", link_age},
       {"snapshot", snapshot},
+      {"lost_writes", seq(node.lost_writes())},
       {"url", TextOrNull(url)},
       {"version", TextOrNull(node.version())},
       {"waiting", down ? json::value() : TextOrNull(node.waiting())},

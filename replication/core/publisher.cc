@@ -158,7 +158,9 @@ HelloAnswerInfo PublisherMachine::Judge(const HelloInfo& hello, const PrimaryLog
   }
   // Only one that takes nothing from the follower's log: what it has may count as durable.
   const uint64_t behind = log.shape.last.seq - hello.last.seq;
-  if (log.rows > 0 && behind > SnapshotIsCheaperAbove(log.rows) &&
+  // A record may hold many rows: for who has none of them the state is never the longer way.
+  const bool fresh = hello.last.seq == 0 && log.rows > kSnapshotBehindMin;
+  if (log.rows > 0 && (fresh || behind > SnapshotIsCheaperAbove(log.rows)) &&
       log.committed_seq >= hello.last.seq) {
     return snapshot(fmt::format("cheaper: {} records behind, {} rows", behind, log.rows));
   }

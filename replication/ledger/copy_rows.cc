@@ -73,7 +73,8 @@ absl::StatusOr<SnapshotPoint> Ledger::CopyRows(ChangeSink sink) {
       WriterLock lock(state_mu_);
       HOLDFAST_RETURN_IF_ERROR(CheckCopied());
       if (changed_->size() <= kLastKeysMax || round == kRoundsMax) {
-        changed_->ForEach([&](const v1::RowKey& key) { slice.Take(*state_, key); });
+        const vault::State& state = *state_;
+        changed_->ForEach([&](const v1::RowKey& key) { slice.Take(state, key); });
         if (shown_.seq == 0) return absl::FailedPreconditionError("there is no state to copy yet");
         point = {.last_epoch = shown_.epoch,
                  .seq = shown_.seq,

@@ -11,12 +11,11 @@ namespace holdfast::replication {
 SnapshotRows::SnapshotRows(const crypto::KeyRing& keys)
     : keys_(&keys), state_(std::make_unique<vault::State>()) {}
 
-absl::Status SnapshotRows::Apply(const v1::RowChange& change) {
-  if (change.has_put()) {
-    HOLDFAST_RETURN_IF_ERROR(vault::CheckRow(change.put()));
+absl::Status SnapshotRows::Apply(v1::RowChange& change) {
+  if (change.has_put() && change.put().row_case() != v1::Row::ROW_NOT_SET) {
     const v1::RowKey key = vault::KeyOf(change.put());
     if (!waiting_.empty()) waiting_.erase(key.SerializeAsString());
-    return Put(change.put(), key);
+    return Put(*change.mutable_put(), key);
   }
   if (!change.has_delete_() || vault::ShapeOf(change.delete_().table()) == nullptr) {
     return vault::UpgradeRequired("a kind of row change");
@@ -33,21 +32,21 @@ void SnapshotRows::Drop(const v1::RowKey& key) {
   state_->Delete(key).IgnoreError();  // It is there.
 }
 
-absl::Status SnapshotRows::Put(const v1::Row& row, const v1::RowKey& key) {
+absl::Status SnapshotRows::Put(v1::Row& row, const v1::RowKey& key) {
   Drop(key);
-  const absl::Status put = state_->Put(row);
-  if (put.ok()) {
-    digest_.Add(MacOfRow(*keys_, key.table(), vault::InnerOf(row)));
-  } else if (absl::IsDataLoss(put)) {
-    waiting_.insert_or_assign(key.SerializeAsString(), row);
+  if (!vault::CheckClash(*state_, row).ok()) {
+    waiting_.insert_or_assign(key.SerializeAsString(), std::move(row));
     return absl::OkStatus();
   }
-  return put;
+  const Digest mac = MacOfRow(*keys_, key.table(), vault::InnerOf(row));
+  HOLDFAST_RETURN_IF_ERROR(state_->Put(std::move(row)));
+  digest_.Add(mac);
+  return absl::OkStatus();
 }
 
 absl::Status SnapshotRows::Finish() {
-  const std::map<std::string, v1::Row> left = std::exchange(waiting_, {});
-  for (const auto& [bytes, row] : left) {
+  std::map<std::string, v1::Row> left = std::exchange(waiting_, {});
+  for (auto& [bytes, row] : left) {
     HOLDFAST_RETURN_IF_ERROR(Put(row, vault::KeyOf(row)));
   }
   if (waiting_.empty()) return absl::OkStatus();

@@ -24,8 +24,9 @@ class SnapshotRows {
   SnapshotRows(SnapshotRows&&) = default;
   SnapshotRows& operator=(SnapshotRows&&) = default;
 
-  // Later ones win; deleting what is not there is nothing. As vault::CheckRow.
-  absl::Status Apply(const v1::RowChange& change);
+  // Later ones win; deleting what is not there is nothing. As vault::CheckRow. Takes the row out of
+  // `change`.
+  absl::Status Apply(v1::RowChange& change);
   // After the last change. DATA_LOSS: a unique value stands in two rows.
   absl::Status Finish();
 
@@ -34,7 +35,7 @@ class SnapshotRows {
   std::unique_ptr<vault::State> Take() { return std::move(state_); }
 
  private:
-  absl::Status Put(const v1::Row& row, const v1::RowKey& key);
+  absl::Status Put(v1::Row& row, const v1::RowKey& key);
   void Drop(const v1::RowKey& key);
 
   const crypto::KeyRing* keys_;

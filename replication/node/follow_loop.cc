@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <utility>
 
 #include "replication/core/history.h"
@@ -197,6 +198,12 @@ bool FollowLoop::CarryOutOne(const FollowerEffects& effects, FollowerEffects& ne
     next = With([&](FollowerMachine& m) { return m.OnCutDone(cut.ok()); });
     return true;
   }
+  if (effects.begin_snapshot) {
+    if (const absl::Status kept = KeepLost(); !kept.ok()) {
+      next = SnapshotFault(kept);
+      return true;
+    }
+  }
   if (effects.follow) {
     intake_.Drop();  // Of an interrupted one nothing is needed any more.
     deps_.ledger.Follow(effects.follow_epoch, effects.follow_first_seq);
@@ -229,6 +236,8 @@ void FollowLoop::Dial(const std::string& node_id) {
         incoming.end = true;
         incoming.why = connection->Finish();
         open = false;
+      } else if (incoming.frame.has_batch()) {
+        incoming.batch = FromMessage(incoming.frame.batch(), deps_.keys);
       }
       MutexLock lock(mu_);
       while (frames_.size() >= kFramesMax && connection_id_ == id && !stop_) room_.Wait(mu_);
@@ -305,7 +314,7 @@ FollowerEffects FollowLoop::OnFrame(Incoming incoming) {
     case v1::PrimaryFrame::kHelloAnswer:
       return OnHelloAnswer(incoming.frame.hello_answer());
     case v1::PrimaryFrame::kBatch:
-      return OnBatch(incoming.frame.batch());
+      return OnBatch(incoming);
     case v1::PrimaryFrame::kHeartbeat:
       return OnHeartbeat(FromMessage(incoming.frame.heartbeat()));
     case v1::PrimaryFrame::kSnapshotBegin:
@@ -367,19 +376,20 @@ std::optional<FollowerEffects> FollowLoop::CompareDigest(const HeartbeatInfo& he
   return std::nullopt;
 }
 
-FollowerEffects FollowLoop::OnBatch(const v1::Batch& message) {
+FollowerEffects FollowLoop::OnBatch(Incoming& incoming) {
   const MonoTime now = deps_.clock.Mono();
+  const v1::Batch& message = incoming.frame.batch();
   const Epoch epoch = FromMessage(message.epoch());
   uint64_t last = message.first_seq() + static_cast<uint64_t>(message.entries_size()) - 1;
   FollowerEffects effects = With([&](FollowerMachine& m) { return m.OnBatch(epoch, last, now); });
   if (effects.drop) return effects;
-  absl::StatusOr<ForeignBatch> batch = FromMessage(message, deps_.keys);
-  if (!batch.ok()) return BatchFault(batch.status());
-  if (const absl::Status merged = MergeQueued(*batch); !merged.ok()) return BatchFault(merged);
-  last = batch->info.entries.back().seq;
+  if (!incoming.batch->ok()) return BatchFault(incoming.batch->status());
+  ForeignBatch& batch = **incoming.batch;
+  MergeQueued(batch);
+  last = batch.info.entries.back().seq;
   effects = With([&](FollowerMachine& m) { return m.OnBatch(epoch, last, now); });
   if (effects.drop) return effects;
-  const ForeignOutcome outcome = deps_.ledger.AppendForeign(*batch);
+  const ForeignOutcome outcome = deps_.ledger.AppendForeign(batch);
   if (outcome.refusal) {
     return With([&](FollowerMachine& m) {
       return m.OnBatchRefused(*outcome.refusal == BatchRefusal::kDigestMismatch, outcome.detail);
@@ -391,33 +401,46 @@ FollowerEffects FollowLoop::OnBatch(const v1::Batch& message) {
 }
 
 // Batches that wait behind this one and go on where it ends: one transaction, one fsync and one
-// acknowledgement for all of them.
-absl::Status FollowLoop::MergeQueued(ForeignBatch& batch) {
-  while (batch.items.size() < limits::kFollowerMergeRecordsMax) {
-    v1::Batch next;
-    {
-      MutexLock lock(mu_);
-      if (frames_.empty() || !frames_.front().frame.has_batch()) return absl::OkStatus();
-      const v1::Batch& front = frames_.front().frame.batch();
-      const EntryMeta& end = batch.info.entries.back();
-      if (frames_.front().connection != connection_id_ || front.first_seq() != end.seq + 1 ||
-          FromMessage(front.epoch()) != batch.info.epoch ||
-          front.previous_digest() != AsText(end.digest)) {
-        return absl::OkStatus();
+// acknowledgement for all of them. Of the heartbeats between them the newest tells what all do; it
+// comes after them.
+void FollowLoop::MergeQueued(ForeignBatch& batch) {
+  MutexLock lock(mu_);
+  std::optional<Incoming> heartbeat;
+  while (!frames_.empty() && frames_.front().connection == connection_id_) {
+    Incoming& front = frames_.front();
+    if (front.frame.has_heartbeat()) {
+      v1::Heartbeat& newer = *front.frame.mutable_heartbeat();
+      if (heartbeat && newer.digest_seq() == 0) {
+        newer.set_digest_seq(heartbeat->frame.heartbeat().digest_seq());
+        newer.set_state_digest(heartbeat->frame.heartbeat().state_digest());
       }
-      next.Swap(frames_.front().frame.mutable_batch());
-      frames_.pop_front();
+      heartbeat = std::move(front);
+    } else if (!MergeOne(front, batch)) {
+      break;
     }
-    room_.NotifyAll();
-    HOLDFAST_ASSIGN_OR_RETURN(ForeignBatch more, FromMessage(next, deps_.keys));
-    batch.info.entries.insert(batch.info.entries.end(), more.info.entries.begin(),
-                              more.info.entries.end());
-    batch.items.insert(batch.items.end(), std::make_move_iterator(more.items.begin()),
-                       std::make_move_iterator(more.items.end()));
-    batch.info.committed_seq = more.info.committed_seq;
-    batch.info.durable_seq = more.info.durable_seq;
+    frames_.pop_front();
   }
-  return absl::OkStatus();
+  if (heartbeat) frames_.push_front(*std::move(heartbeat));
+  room_.NotifyAll();
+}
+
+// False: it does not go on where `batch` ends, or there are enough.
+bool FollowLoop::MergeOne(Incoming& next, ForeignBatch& batch) {
+  if (batch.items.size() >= limits::kFollowerMergeRecordsMax) return false;
+  if (!next.batch || !next.batch->ok()) return false;
+  ForeignBatch& more = **next.batch;
+  const EntryMeta& end = batch.info.entries.back();
+  if (more.info.first_seq != end.seq + 1 || more.info.epoch != batch.info.epoch ||
+      more.info.previous_digest != end.digest) {
+    return false;
+  }
+  batch.info.entries.insert(batch.info.entries.end(), more.info.entries.begin(),
+                            more.info.entries.end());
+  batch.items.insert(batch.items.end(), std::make_move_iterator(more.items.begin()),
+                     std::make_move_iterator(more.items.end()));
+  batch.info.committed_seq = more.info.committed_seq;
+  batch.info.durable_seq = more.info.durable_seq;
+  return true;
 }
 
 // What came cannot be used: by its status the state that operators see.
@@ -468,6 +491,27 @@ FollowerEffects FollowLoop::InstallSnapshot(const v1::SnapshotEnd& end) {
     m.OnLogMoved(seq);
     return m.OnSnapshotInstalled();
   });
+}
+
+// Only a newer epoch takes away what was shown; the histories say from where on.
+absl::Status FollowLoop::KeepLost() {
+  LogShape theirs;
+  {
+    MutexLock lock(mu_);
+    theirs.history = machine_.answer_history();
+  }
+  const LogShape mine = deps_.ledger.Shape();
+  if (mine.last.seq == 0 || theirs.history.empty()) return absl::OkStatus();
+  theirs.last = {.epoch = theirs.history.back().epoch, .seq = std::numeric_limits<uint64_t>::max()};
+  std::optional<uint64_t> fork = ForkPoint(theirs, mine);
+  if (!fork) {
+    // More epochs have passed than a hello shows. What this node wrote itself, as the last primary
+    // of its log, may be lost; what it had from others they know of.
+    const EpochStart& last = mine.history.back();
+    if (last.epoch.node_id != deps_.identity.node_id) return absl::OkStatus();
+    fork = last.first_seq - 1;
+  }
+  return deps_.keep_lost(*fork, theirs.last.epoch);
 }
 
 void FollowLoop::TellAlive() {

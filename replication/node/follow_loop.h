@@ -48,6 +48,8 @@ class FollowLoop {
     const Clock& clock;
     // A client for a member; null: not known.
     std::function<std::shared_ptr<PeerClient>(const std::string& node_id)> client;
+    // What was shown behind the fork, durably put aside before a snapshot of `epoch` takes it away.
+    std::function<absl::Status(uint64_t fork_seq, const Epoch& epoch)> keep_lost;
     std::function<void()> link_changed;
   };
   explicit FollowLoop(Deps deps);
@@ -70,6 +72,8 @@ class FollowLoop {
   struct Incoming {
     uint64_t connection = 0;
     v1::PrimaryFrame frame;
+    // Of a batch: verified and parsed by the reader, while the loop stores what came before.
+    std::optional<absl::StatusOr<ForeignBatch>> batch = std::nullopt;
     bool opened = false;
     bool end = false;
     absl::Status why;
@@ -85,14 +89,16 @@ class FollowLoop {
   FollowerEffects OnHelloAnswer(const v1::HelloAnswer& message);
   FollowerEffects OnHeartbeat(const HeartbeatInfo& heartbeat);
   std::optional<FollowerEffects> CompareDigest(const HeartbeatInfo& heartbeat);
-  FollowerEffects OnBatch(const v1::Batch& message);
+  FollowerEffects OnBatch(Incoming& incoming);
   FollowerEffects OnSnapshotFrame(const v1::PrimaryFrame& frame);
   absl::Status TakeSnapshotFrame(const v1::PrimaryFrame& frame);
   FollowerEffects InstallSnapshot(const v1::SnapshotEnd& end);
   void TellAlive();
   void NoteSnapshotProgress();
+  absl::Status KeepLost();
   FollowerEffects SnapshotFault(const absl::Status& status);
-  absl::Status MergeQueued(ForeignBatch& batch);
+  void MergeQueued(ForeignBatch& batch);
+  static bool MergeOne(Incoming& next, ForeignBatch& batch);
   FollowerEffects BatchFault(const absl::Status& status);
   void Dial(const std::string& node_id);
   void HangUp();

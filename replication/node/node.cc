@@ -35,7 +35,11 @@ Node::Node(Deps deps)
       shelf_({.ledger = deps_.ledger,
               .keys = deps_.keys,
               .clock = deps_.clock,
-              .folder = deps_.identity.data_folder}) {}
+              .folder = deps_.identity.data_folder}),
+      quarantine_({.data_folder = deps_.identity.data_folder,
+                   .node_id = deps_.identity.node_id,
+                   .keys = deps_.keys,
+                   .clock = deps_.clock}) {}
 
 Node::~Node() { End(/*in_order=*/false); }
 
@@ -47,6 +51,10 @@ absl::Status Node::Start(const std::string& peer_address) {
                        .keys = deps_.keys,
                        .clock = deps_.clock,
                        .client = [this](const std::string& id) { return ClientOf(id); },
+                       .keep_lost =
+                           [this](uint64_t fork_seq, const Epoch& epoch) {
+                             return quarantine_.Keep(deps_.ledger, fork_seq, epoch);
+                           },
                        .link_changed = [this] { Wake(); }});
   subscription_ = deps_.ledger.Subscribe([this] { Wake(); });
   HOLDFAST_ASSIGN_OR_RETURN(server_, PeerServer::Start(peer_address, deps_.tls, *this));
@@ -309,6 +317,7 @@ v1::NodeReport Node::ReportNow() const {
   v1::NodeReport report;
   MutexLock lock(mu_);
   const bool primary = role_.publishing();
+  report.set_lost_writes(quarantine_.held());
   report.set_node_id(deps_.identity.node_id);
   report.set_role(primary ? "primary" : "secondary");
   if (!progress.failure.ok()) {

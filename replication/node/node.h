@@ -22,6 +22,7 @@
 #include "replication/node/member_link.h"
 #include "replication/node/orders.h"
 #include "replication/node/publish_loop.h"
+#include "replication/node/quarantine.h"
 #include "replication/peer/peer_server.h"
 #include "server/audit/journal.h"
 
@@ -76,6 +77,12 @@ class Node : private PeerHandler {
   v1::NodeReport Me() const;
   std::vector<FollowerView> Followers() const;
   const SnapshotShelf& shelf() const { return shelf_; }
+
+  // ---- What this node had shown and the cluster went on without: docs/promotion.md.
+  std::vector<v1::LostWriteView> LostWrites() const;
+  // Waits for the primary. FAILED_PRECONDITION: it does not fit any more, and why.
+  absl::StatusOr<Position> ApplyLost(const std::string& id, const std::string& by, bool force);
+  absl::Status DropLost(const std::string& id, const std::string& by);
   LinkView Link() const { return follow_->View(); }
   Role role() const;
   uint64_t epoch_changes() const;
@@ -194,6 +201,12 @@ class Node : private PeerHandler {
                                               const v1::ReadLogRequest& request) override;
   absl::StatusOr<v1::TakeOverResponse> TakeOver(const PeerIdentity& peer,
                                                 const v1::TakeOverRequest& request) override;
+
+  // ---- node_lost.cc
+  absl::StatusOr<v1::ReapplyResponse> Reapply(const PeerIdentity& peer,
+                                              const v1::ReapplyRequest& request) override;
+  absl::StatusOr<v1::ReapplyResponse> ReapplyHere(const v1::ReapplyRequest& request);
+  absl::Status CheckUnchangedSince(uint64_t fork_seq, const std::vector<v1::RowKey>& keys);
   void OnReport(const v1::NodeReport& report);
   void OnFailure(const std::string& node_id, const absl::Status& status);
   std::shared_ptr<PeerClient> ClientOf(const std::string& node_id) const;
@@ -204,6 +217,7 @@ class Node : private PeerHandler {
   std::unique_ptr<DenyBook> denials_;
   std::unique_ptr<FollowLoop> follow_;
   SnapshotShelf shelf_;
+  Quarantine quarantine_;
   std::string kept_members_;  // the control thread's: as they are in the fact
 
   // Held while effects are carried out, also while they wait for streams and the ledger's writer:

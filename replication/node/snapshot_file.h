@@ -56,7 +56,7 @@ class SnapshotFile {
 // Failure     DATA_LOSS: what came cannot be such a stream.
 class ChangeParser {
  public:
-  using Each = absl::FunctionRef<absl::Status(const v1::RowChange&)>;
+  using Each = absl::FunctionRef<absl::Status(v1::RowChange&)>;
   absl::Status Take(std::string_view piece, Each each);
   absl::Status End() const;  // no change is cut off
 

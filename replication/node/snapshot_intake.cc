@@ -102,7 +102,7 @@ absl::Status SnapshotIntake::TakeFileIn() {
   for (uint64_t at = 0; at < bytes(); at += kSnapshotChunkBytes) {
     HOLDFAST_ASSIGN_OR_RETURN(const std::string chunk, file_->ReadAt(at, kSnapshotChunkBytes));
     HOLDFAST_RETURN_IF_ERROR(
-        parser_.Take(chunk, [this](const v1::RowChange& change) { return rows_->Apply(change); }));
+        parser_.Take(chunk, [this](v1::RowChange& change) { return rows_->Apply(change); }));
   }
   return absl::OkStatus();
 }
@@ -115,8 +115,7 @@ absl::Status SnapshotIntake::Add(const v1::SnapshotChunk& chunk) {
   }
   HOLDFAST_RETURN_IF_ERROR(file_->AddChunk(chunk.data()));
   HOLDFAST_CRASH_POINT("snapshot.receive.in_pieces");
-  return parser_.Take(chunk.data(),
-                      [this](const v1::RowChange& change) { return rows_->Apply(change); });
+  return parser_.Take(chunk.data(), [this](v1::RowChange& change) { return rows_->Apply(change); });
 }
 
 absl::Status SnapshotIntake::Install(const v1::SnapshotEnd& end, Ledger& ledger,
@@ -131,6 +130,8 @@ absl::Status SnapshotIntake::Install(const v1::SnapshotEnd& end, Ledger& ledger,
     }
   }
   if (status.ok()) status = parser_.End();
+  if (status.ok())
+    LogInfo("snapshot at {} is here, {} bytes; it is put in place", point_.seq, bytes());
   if (status.ok()) status = ledger.ReplaceBySnapshot(point_, *std::exchange(rows_, {}), alive);
   Drop();
   return status;

@@ -81,6 +81,10 @@ class GrpcPeerClient : public PeerClient {
                                                 std::chrono::milliseconds wait_max) override {
     return Call<v1::TakeOverResponse>(&v1::Peer::Stub::TakeOver, request, wait_max);
   }
+  absl::StatusOr<v1::ReapplyResponse> Reapply(const v1::ReapplyRequest& request,
+                                              std::chrono::milliseconds wait_max) override {
+    return Call<v1::ReapplyResponse>(&v1::Peer::Stub::Reapply, request, wait_max);
+  }
   std::unique_ptr<PrimaryConnection> Follow() override {
     return std::make_unique<GrpcPrimaryConnection>(stub_);
   }

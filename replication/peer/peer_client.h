@@ -47,6 +47,8 @@ class PeerClient {
                                                       std::chrono::milliseconds wait_max) = 0;
   virtual absl::StatusOr<v1::TakeOverResponse> TakeOver(const v1::TakeOverRequest& request,
                                                         std::chrono::milliseconds wait_max) = 0;
+  virtual absl::StatusOr<v1::ReapplyResponse> Reapply(const v1::ReapplyRequest& request,
+                                                      std::chrono::milliseconds wait_max) = 0;
   // Not open yet.
   virtual std::unique_ptr<PrimaryConnection> Follow() = 0;
   // Ends the calls that are under way; later ones are CANCELLED at once. Streams go on.

@@ -15,7 +15,7 @@
 namespace holdfast::replication {
 namespace {
 
-constexpr int kMessageBytesMax = 1024 * 1024;  // followers send small frames only
+constexpr int kMessageBytesMax = 6 * 1024 * 1024;  // a lost write of 4 MiB fits with room
 constexpr int kStreamsPerConnectionMax = 16;
 constexpr int kPingEveryMinMs = 10'000;
 // A follower that stopped dead leaves its connection open, and a write to it waiting for room.
@@ -84,6 +84,13 @@ class PeerService : public v1::Peer::Service {
     const absl::StatusOr<PeerIdentity> peer = Identify(*context);
     if (!peer.ok()) return ToGrpc(peer.status());
     return Answer(handler_.TakeOver(*peer, *request), response);
+  }
+
+  grpc::Status Reapply(grpc::ServerContext* context, const v1::ReapplyRequest* request,
+                       v1::ReapplyResponse* response) override {
+    const absl::StatusOr<PeerIdentity> peer = Identify(*context);
+    if (!peer.ok()) return ToGrpc(peer.status());
+    return Answer(handler_.Reapply(*peer, *request), response);
   }
 
  private:

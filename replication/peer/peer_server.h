@@ -45,6 +45,11 @@ class PeerHandler {
                                                       const v1::ReadLogRequest& request) = 0;
   virtual absl::StatusOr<v1::TakeOverResponse> TakeOver(const PeerIdentity& peer,
                                                         const v1::TakeOverRequest& request) = 0;
+  virtual absl::StatusOr<v1::ReapplyResponse> Reapply(const PeerIdentity& peer,
+                                                      const v1::ReapplyRequest& request) {
+    (void)peer, (void)request;
+    return absl::UnimplementedError("this node does nothing again");
+  }
   // Serves the stream for as long as it lives; blocks.
   virtual absl::Status Follow(const PeerIdentity& peer, FollowerConnection& connection) = 0;
 };

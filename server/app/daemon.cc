@@ -156,6 +156,8 @@ absl::Status Daemon::StartFronts() {
                              .clock = clock_,
                              .node_id = identity_.node_id,
                              .denied = [this] { ssh_->RecheckSessions(); }});
+  lost_ = std::make_unique<desk::LostDesk>(desk::LostDesk::Parts{
+      .desk = *desk_, .node = *node_, .journal = *journal_, .node_id = identity_.node_id});
   join_ = std::make_unique<setup::JoinDesk>(*desk_, *keys_, clock_);
   health_ = std::make_unique<http::HttpServer>(
       http::ServerOptions{.name = "health",
@@ -190,6 +192,7 @@ absl::Status Daemon::OpenRest() {
                                             .keys = *keys_,
                                             .desk = *desk_,
                                             .orders = *orders_,
+                                            .lost = *lost_,
                                             .join = *join_,
                                             .metrics = metrics_,
                                             .clock = clock_}));
@@ -331,6 +334,7 @@ void Daemon::Stop() {
   ssh_.reset();
   health_.reset();
   join_.reset();
+  lost_.reset();
   orders_.reset();
   desk_.reset();
   node_.reset();

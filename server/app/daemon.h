@@ -14,6 +14,7 @@
 #include "server/app/role_hook.h"
 #include "server/app/ssh_front.h"
 #include "server/app/system_clock.h"
+#include "server/desk/lost_desk.h"
 #include "server/desk/order_desk.h"
 #include "server/desk/vault_desk.h"
 #include "server/setup/answer_join.h"
@@ -70,6 +71,7 @@ class Daemon {
   std::unique_ptr<replication::Node> node_;
   std::unique_ptr<desk::VaultDesk> desk_;
   std::unique_ptr<desk::OrderDesk> orders_;
+  std::unique_ptr<desk::LostDesk> lost_;
   std::unique_ptr<setup::JoinDesk> join_;
   std::unique_ptr<http::HttpServer> rest_;  // null while closed
   std::atomic<bool> rest_open_ = false;     // the same, for health

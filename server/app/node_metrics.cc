@@ -32,6 +32,8 @@ NodeMetrics::NodeMetrics(const std::string& version)
                                "acknowledged too")),
       degraded_(metrics_.AddGauge("holdfast_degraded",
                                   "1 while this primary acknowledges without its secondaries")),
+      lost_writes_(metrics_.AddGauge("holdfast_lost_writes",
+                                     "records in this node's quarantine, not applied or dropped")),
       denials_(metrics_.AddGauge("holdfast_denials",
                                  "denials of this node that no rows have carried out yet")),
       epoch_changes_(metrics_.AddGauge("holdfast_epoch_changes",
@@ -131,6 +133,7 @@ std::string NodeMetrics::Render(const replication::Node& node, const replication
                                               : std::nullopt));
   split_.Set(me.split() ? 1 : 0);
   degraded_.Set(me.degraded() ? 1 : 0);
+  lost_writes_.Set(static_cast<double>(me.lost_writes()));
   denials_.Set(me.denials_size());
   epoch_changes_.Set(static_cast<double>(node.epoch_changes()));
   const replication::LogSize log = ledger.log_size();

@@ -38,7 +38,7 @@ class NodeMetrics {
 
   Metrics metrics_;
   Gauge is_primary_, is_secondary_, ready_, sealed_, epoch_, head_, durable_, applied_;
-  Gauge lag_seconds_, lag_records_, split_, degraded_, denials_;
+  Gauge lag_seconds_, lag_records_, split_, degraded_, lost_writes_, denials_;
   Gauge epoch_changes_, log_bytes_, log_records_, diverged_;
   Mutex mu_;
   AuditMetrics audit_ ABSL_GUARDED_BY(mu_){metrics_};

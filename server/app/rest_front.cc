@@ -105,7 +105,8 @@ std::shared_ptr<const http::Router> MakeRestRouter(const RestDeps& deps) {
            [deps](const std::string& node_id, const SecretBytes& secret) {
              return EncodeInvite(deps, node_id, secret);
            },
-       .orders = &deps.orders},
+       .orders = &deps.orders,
+       .lost = &deps.lost},
       *router);
   return router;
 }

@@ -11,6 +11,7 @@
 #include "server/crypto/key_ring.h"
 #include "server/crypto/tls_context.h"
 #include "server/desk/desk.h"
+#include "server/desk/lost_desk.h"
 #include "server/desk/order_desk.h"
 #include "server/setup/answer_join.h"
 #include "server/setup/config.h"
@@ -24,6 +25,7 @@ struct RestDeps {
   crypto::KeyRing& keys;
   desk::Desk& desk;
   desk::OrderDesk& orders;
+  desk::LostDesk& lost;
   setup::JoinDesk& join;
   NodeMetrics& metrics;
   const Clock& clock;

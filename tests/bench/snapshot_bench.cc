@@ -90,16 +90,24 @@ class BenchNode {
   void Submit(vault::CommandBody body, WriteDone done) {
     vault::Command command{.now_ms = kNowMs, .body = std::move(body)};
     command.actor.set_via("LOCAL");
-    command.actor.set_user_id(1);
+    command.actor.set_user_id(admin_);
     ledger_->Submit(std::move(command), std::move(done));
   }
   WriteResult Write(vault::CommandBody body, bool by_node = false) {
     std::promise<absl::StatusOr<WriteResult>> done;
     vault::Command command{.now_ms = kNowMs, .body = std::move(body)};
     command.actor.set_via("LOCAL");
-    if (!by_node) command.actor.set_user_id(1);
+    if (!by_node) command.actor.set_user_id(admin_);
     ledger_->Submit(std::move(command), [&](auto result) { done.set_value(std::move(result)); });
     return Must(done.get_future().get());
+  }
+  void FindAdmin() {
+    ledger_->Read([&](const vault::StateReader& state, Position) {
+      state.ForEachId(vault::List::kUsersOfOrganization, 1, 0, [&](uint64_t id) {
+        admin_ = id;
+        return false;
+      });
+    });
   }
   Ledger& ledger() { return *ledger_; }
   crypto::KeyRing& keys() { return *keys_; }
@@ -114,6 +122,7 @@ class BenchNode {
   const PeerTls tls_;
   const int port_;
   RealClock clock_;
+  uint64_t admin_ = 0;
   std::unique_ptr<crypto::KeyRing> keys_;
   std::unique_ptr<storage::sqlite::SqliteStore> store_;
   std::unique_ptr<Ledger> ledger_;
@@ -168,6 +177,7 @@ class Bench {
                                         .now_ms = kNowMs},
                                        a_.keys())),
              true);
+    a_.FindAdmin();
     for (BenchNode* other : {&b_, &c_}) {
       std::string hash(32, 'h');
       hash.replace(0, 1, other->Row().node_id());

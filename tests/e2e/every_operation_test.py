@@ -96,6 +96,8 @@ class EveryOperationTest(ClusterTest):
             ('POST', '/v1/promote'): {'node': 'node2', 'dry_run': True},
             ('POST', '/v1/switchover'): {'to': 'node2'},
             ('POST', '/v1/deny'): {'user': 'nobody of that name'},
+            ('POST', '/v1/lost-writes/apply'): {'id': '9.9'},
+            ('POST', '/v1/lost-writes/drop'): {'id': '9.9'},
             ('PUT', '/v1/sshd'): {'node_id': '', 'port': 0, 'enabled': False},
             ('PUT', '/v1/settings'): {'level': 'local', 'policy': 'block', 'k': 0}}
         return bodies.get((method, pattern)) if method in WRITES else None
@@ -129,7 +131,8 @@ class EveryOperationTest(ClusterTest):
                 if op_class == 'primary':
                     self.assertEqual((status, answer['error']['code']), (421 if up else 503, 'NOT_PRIMARY'))
                 elif op_class == 'node' and method != 'GET':  # Taken, and refused by its own rules.
-                    self.assertIn(answer.get('error', {}).get('code', 'OK'), ('OK', 'NOT_PRIMARY', 'NO_SUCH_USER'))
+                    self.assertIn(answer.get('error', {}).get('code', 'OK'),
+                                  ('OK', 'NOT_PRIMARY', 'NO_SUCH_USER', 'INVALID_INPUT'))
                 else:
                     self.assertEqual(status, 200, answer)
 

@@ -41,7 +41,7 @@ TEST_F(NativeTest, HasTheRoutesAndClassesOfThePage) {
   }
   EXPECT_EQ(primary, 20);
   EXPECT_EQ(retrieve, 18);
-  EXPECT_EQ(node, 5);
+  EXPECT_EQ(node, 8);
   EXPECT_EQ(names.size(), router_.Routes().size()) << "two routes have one name";
 }
 

@@ -32,17 +32,20 @@ TEST(StatusJsonTest, IsTheSchemaToTheByte) {
   v1::NodeReport b = Report("b", "secondary", "stale");
   b.set_link_age_seconds(3.5);
   view.reports = {b, a};
-  EXPECT_EQ(
-      http::JsonText(RenderStatus(view)),
-      R"({"schema":"holdfast.status/1","cluster_id":"c1","nodes":[)"
-      R"({"id":"a","role":"primary","state":"streaming","serving":true,"epoch":3,)"
-      R"("head_seq":12,"durable_seq":11,"committed_seq":10,"applied_seq":9,)"
-      R"("lag_records":0,"lag_seconds":0E0,"link_age_seconds":null,"snapshot":null,)"
-      R"("url":"https://127.0.0.1:8282","version":"0.1.0","waiting":null,"degraded":false,"split":false},)"
-      R"({"id":"b","role":"secondary","state":"stale","serving":true,"epoch":3,)"
-      R"("head_seq":12,"durable_seq":11,"committed_seq":10,"applied_seq":9,)"
-      R"("lag_records":null,"lag_seconds":null,"link_age_seconds":3.5E0,"snapshot":null,)"
-      R"("url":"https://127.0.0.1:8382","version":"0.1.0","waiting":null,"degraded":false,"split":false}]})");
+  EXPECT_EQ(http::JsonText(RenderStatus(view)),
+            R"({"schema":"holdfast.status/1","cluster_id":"c1","nodes":[)"
+            R"({"id":"a","role":"primary","state":"streaming","serving":true,"epoch":3,)"
+            R"("head_seq":12,"durable_seq":11,"committed_seq":10,"applied_seq":9,)"
+            R"("lag_records":0,"lag_seconds":0E0,"link_age_seconds":null,)"
+            R"("snapshot":null,"lost_writes":0,)"
+            R"("url":"https://127.0.0.1:8282",)"
+            R"("version":"0.1.0","waiting":null,"degraded":false,"split":false},)"
+            R"({"id":"b","role":"secondary","state":"stale","serving":true,"epoch":3,)"
+            R"("head_seq":12,"durable_seq":11,"committed_seq":10,"applied_seq":9,)"
+            R"("lag_records":null,"lag_seconds":null,"link_age_seconds":3.5E0,)"
+            R"("snapshot":null,"lost_writes":0,)"
+            R"("url":"https://127.0.0.1:8382",)"
+            R"("version":"0.1.0","waiting":null,"degraded":false,"split":false}]})");
 }
 
 TEST(StatusJsonTest, ADeadNodeKeepsItsRowAndClaimsNothing) {
@@ -52,17 +55,19 @@ TEST(StatusJsonTest, ADeadNodeKeepsItsRowAndClaimsNothing) {
   dead.set_link_age_seconds(12);
   dead.set_lag_records(1);
   view.reports = {dead};
-  EXPECT_EQ(
-      http::JsonText(RenderStatus(view)),
-      R"({"schema":"holdfast.status/1","cluster_id":null,"nodes":[)"
-      R"({"id":"a","role":null,"state":"down","serving":false,"epoch":null,)"
-      R"("head_seq":null,"durable_seq":null,"committed_seq":null,"applied_seq":null,)"
-      R"("lag_records":null,"lag_seconds":null,"link_age_seconds":1.2E1,"snapshot":null,)"
-      R"("url":"https://a:1","version":"0.1.0","waiting":null,"degraded":false,"split":false},)"
-      R"({"id":"b","role":null,"state":"down","serving":false,"epoch":null,)"
-      R"("head_seq":null,"durable_seq":null,"committed_seq":null,"applied_seq":null,)"
-      R"("lag_records":null,"lag_seconds":null,"link_age_seconds":null,"snapshot":null,)"
-      R"("url":null,"version":null,"waiting":null,"degraded":false,"split":false}]})");
+  EXPECT_EQ(http::JsonText(RenderStatus(view)),
+            R"({"schema":"holdfast.status/1","cluster_id":null,"nodes":[)"
+            R"({"id":"a","role":null,"state":"down","serving":false,"epoch":null,)"
+            R"("head_seq":null,"durable_seq":null,"committed_seq":null,"applied_seq":null,)"
+            R"("lag_records":null,"lag_seconds":null,"link_age_seconds":1.2E1,)"
+            R"("snapshot":null,"lost_writes":null,)"
+            R"("url":"https://a:1",)"
+            R"("version":"0.1.0","waiting":null,"degraded":false,"split":false},)"
+            R"({"id":"b","role":null,"state":"down","serving":false,"epoch":null,)"
+            R"("head_seq":null,"durable_seq":null,"committed_seq":null,"applied_seq":null,)"
+            R"("lag_records":null,"lag_seconds":null,"link_age_seconds":null,)"
+            R"("snapshot":null,"lost_writes":null,)"
+            R"("url":null,"version":null,"waiting":null,"degraded":false,"split":false}]})");
 }
 
 TEST(StatusJsonTest, ANodeThatIsNoMemberIsShownToo) {

@@ -217,7 +217,7 @@ class FollowingTest : public LedgerTest {
   }
   absl::Status Replace(const SnapshotPoint& point, const std::vector<v1::RowChange>& changes) {
     SnapshotRows rows(follower_.keys());
-    for (const v1::RowChange& change : changes) {
+    for (v1::RowChange change : changes) {
       if (absl::Status applied = rows.Apply(change); !applied.ok()) return applied;
     }
     return follower_.ledger().ReplaceBySnapshot(point, std::move(rows), [] {});

@@ -137,7 +137,8 @@ class Member {
                             .audit = *audit_,
                             .gate = gate_,
                             .clock = disk_.clock(),
-                            .retention = {.records = log_records}});
+                            .retention = {.records = log_records},
+                            .log_age_max = std::chrono::hours(24 * 365 * 50)});
     if (!node.ok()) return node.status();
     node_ = *std::move(node);
     return node_->Start(Address());

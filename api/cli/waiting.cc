@@ -1,0 +1,124 @@
+#include "api/cli/waiting.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "api/cli/exit_code.h"
+#include "server/base/mutex.h"
+
+namespace holdfast::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::chrono::seconds kAskEvery{1};
+constexpr int kBarCells = 40;
+constexpr int kLineStep = 10;  // percent
+
+std::optional<int> PercentOf(const json::object& node) {
+  const json::value* snapshot = node.if_contains("snapshot");
+  if (snapshot == nullptr || !snapshot->is_object()) return std::nullopt;
+  const json::value* bytes = snapshot->get_object().if_contains("bytes");
+  const json::value* total = snapshot->get_object().if_contains("bytes_total");
+  if (bytes == nullptr || total == nullptr) return std::nullopt;
+  boost::system::error_code fault;
+  const auto of = total->to_number<double>(fault);
+  const auto part = bytes->to_number<double>(fault);
+  if (fault || of <= 0) return std::nullopt;
+  return static_cast<int>(std::floor(std::min(part / of, 1.0) * 100));
+}
+
+bool IsTrue(const json::object& node, const char* key) {
+  const json::value* value = node.if_contains(key);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+// What is shown while somebody waits.
+class Screen {
+ public:
+  explicit Screen(const Context& context)
+      : context_(context), terminal_(isatty(context.err_fd) == 1 && !context.globals.quiet) {}
+
+  void Show(const json::object& node) {
+    const std::string id = TextIn(node, "id");
+    const std::optional<int> percent = PercentOf(node);
+    if (terminal_) return Draw(id, TextIn(node, "state"), percent);
+    const int step = percent ? *percent / kLineStep * kLineStep : -1;
+    const std::string text =
+        step < 0 ? TextIn(node, "state") : fmt::format("{} {} %", TextIn(node, "state"), step);
+    if (said_[id] == text) return;
+    said_[id] = text;
+    Say(context_, fmt::format("{} {}", id, text));
+  }
+  void End() const {
+    if (terminal_ && drawn_) Say(context_, "");
+  }
+
+ private:
+  void Draw(const std::string& id, const std::string& state, const std::optional<int>& percent) {
+    const int cells = percent.value_or(0) * kBarCells / 100;
+    const std::string bar =
+        percent ? fmt::format(" [{}{}] {:3} %", std::string(static_cast<size_t>(cells), '#'),
+                              std::string(static_cast<size_t>(kBarCells - cells), '-'), *percent)
+                : "";
+    const std::string line = fmt::format("\r{} {}{}\x1b[K", id, state, bar);
+    drawn_ = write(context_.err_fd, line.data(), line.size()) > 0 || drawn_;
+  }
+
+  const Context& context_;
+  const bool terminal_;
+  bool drawn_ = false;
+  std::map<std::string, std::string> said_;
+};
+
+// Shows who does not serve yet; true when nobody is left.
+bool Look(const json::object& status, const std::string& node, Screen& screen) {
+  const json::value* nodes = status.if_contains("nodes");
+  if (nodes == nullptr || !nodes->is_array()) return false;
+  bool found = false;
+  bool serving = true;
+  bool primary = false;
+  for (const json::value& each : nodes->get_array()) {
+    if (!each.is_object()) continue;
+    const json::object& one = each.get_object();
+    primary = primary || TextIn(one, "role") == "primary";
+    if (!node.empty() && TextIn(one, "id") != node) continue;
+    found = true;
+    if (IsTrue(one, "serving")) continue;
+    serving = false;
+    screen.Show(one);
+  }
+  return found && serving && (primary || !node.empty());
+}
+
+}  // namespace
+
+std::string StateInWords(const json::object& node) {
+  const std::optional<int> percent = PercentOf(node);
+  if (!percent) return TextIn(node, "state");
+  return fmt::format("{} {} %", TextIn(node, "state"), *percent);
+}
+
+absl::Status WaitUntilServing(const Context& context, Session& session, const std::string& node) {
+  Screen screen(context);
+  Mutex mu;
+  CondVar never;
+  while (true) {
+    const absl::StatusOr<json::object> status = session.Get("/v1/status");
+    if (!status.ok() && ExitCodeOf(status.status()) != kExitTryLater) return status.status();
+    if (status.ok() && Look(*status, node, screen)) break;
+    MutexLock lock(mu);
+    never.WaitFor(mu, kAskEvery);
+  }
+  screen.End();
+  return absl::OkStatus();
+}
+
+}  // namespace holdfast::cli

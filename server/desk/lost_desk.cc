@@ -1,0 +1,135 @@
+#include "server/desk/lost_desk.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "server/base/status_macros.h"
+#include "server/desk/audit_line.h"
+#include "server/observe/log.h"
+#include "server/vault/access.h"
+#include "server/vault/refusal.h"
+
+namespace holdfast::desk {
+namespace {
+
+constexpr size_t kIdBytesMax = 64;
+
+// What came from the primary, or from the quarantine, knows no refusals.
+absl::Status AsRefusal(const absl::Status& status) {
+  if (status.ok() || vault::RefusalOf(status)) return status;
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kResourceExhausted:
+      return vault::Refuse(vault::Refusal::kNotServing, std::string(status.message()));
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kCancelled:
+      return vault::Refuse(vault::Refusal::kOutcomeUnknown, std::string(status.message()));
+    default:
+      return vault::Refuse(vault::Refusal::kInvalidInput, std::string(status.message()));
+  }
+}
+
+}  // namespace
+
+LostDesk::LostDesk(Parts parts) : parts_(std::move(parts)), thread_([this] { Run(); }) {}
+
+LostDesk::~LostDesk() {
+  {
+    MutexLock lock(mu_);
+    stop_ = true;
+  }
+  wake_.NotifyAll();
+  thread_.join();
+}
+
+absl::Status LostDesk::May(const Caller& caller) {
+  HOLDFAST_RETURN_IF_ERROR(
+      parts_.desk.Read(caller, [](const vault::StateReader&, const v1::UserRow& user) {
+        return vault::MayOperateCluster(user);
+      }));
+  if (parts_.journal.failure().ok()) return absl::OkStatus();
+  return vault::Refuse(vault::Refusal::kAuditUnavailable,
+                       "the audit journal of this node takes no records");
+}
+
+absl::StatusOr<std::vector<v1::LostWriteView>> LostDesk::List(const Caller& caller) {
+  HOLDFAST_RETURN_IF_ERROR(May(caller));
+  return parts_.node.LostWrites();
+}
+
+void LostDesk::Apply(CallerPtr caller, std::string id, bool force, Done done) {
+  Order order{.caller = std::move(caller), .operation = "lost_write.apply", .id = id};
+  order.run = [this, id, force](const std::string& by) {
+    return parts_.node.ApplyLost(id, by, force);
+  };
+  order.done = std::move(done);
+  Add(std::move(order));
+}
+
+void LostDesk::Drop(CallerPtr caller, std::string id, Done done) {
+  Order order{.caller = std::move(caller), .operation = "lost_write.drop", .id = id};
+  order.run = [this, id](const std::string& by) -> absl::StatusOr<Position> {
+    HOLDFAST_RETURN_IF_ERROR(parts_.node.DropLost(id, by));
+    return Position{};
+  };
+  order.done = std::move(done);
+  Add(std::move(order));
+}
+
+void LostDesk::Add(Order order) {
+  {
+    MutexLock lock(mu_);
+    if (!stop_ && orders_.size() < kLostOrdersMax) {
+      orders_.push_back(std::move(order));
+      wake_.NotifyAll();
+      return;
+    }
+  }
+  order.done(vault::Refuse(vault::Refusal::kOverloaded, "too many of such orders wait"));
+}
+
+void LostDesk::Run() {
+  while (true) {
+    Order order;
+    bool stops = false;
+    {
+      MutexLock lock(mu_);
+      while (orders_.empty() && !stop_) wake_.Wait(mu_);
+      if (orders_.empty()) return;
+      order = std::move(orders_.front());
+      orders_.pop_front();
+      stops = stop_;
+    }
+    if (stops) {
+      order.done(vault::Refuse(vault::Refusal::kNotServing, "the node stops"));
+    } else {
+      CarryOut(order);
+    }
+  }
+}
+
+void LostDesk::CarryOut(const Order& order) {
+  const NodeFacts facts = parts_.desk.Facts();
+  v1::AuditRecord line =
+      AuditLine(order.operation, ActorOf(*order.caller), order.caller->credential,
+                {.position = facts.position, .age_ms = facts.age ? facts.age->count() : -1});
+  line.set_reason(
+      AuditText(fmt::format("lost write {} of {}", order.id.substr(0, kIdBytesMax), parts_.node_id),
+                2 * kIdBytesMax));
+  absl::StatusOr<Position> result = absl::UnknownError("not done");
+  if (const absl::Status may = May(*order.caller); !may.ok()) {
+    result = may;
+  } else {
+    result = order.run(order.caller->user_name);
+  }
+  if (!result.ok()) result = AsRefusal(result.status());
+  SetResult(line, result.status());
+  if (const absl::Status kept = parts_.journal.AppendAndWait(std::move(line)); !kept.ok()) {
+    LogError("the audit record of an order is not durable: {}", ToText(kept));
+  }
+  order.done(std::move(result));
+}
+
+}  // namespace holdfast::desk

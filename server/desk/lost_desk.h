@@ -1,0 +1,66 @@
+#ifndef HOLDFAST_SERVER_DESK_LOST_DESK_H_
+#define HOLDFAST_SERVER_DESK_LOST_DESK_H_
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "replication/node/node.h"
+#include "server/audit/journal.h"
+#include "server/base/mutex.h"
+#include "server/desk/desk.h"
+
+namespace holdfast::desk {
+
+// The door to this node's quarantine, for those who may operate the cluster: list, do again, give
+// up. Every order is in the audit journal, refused or not.
+//
+// Threading   Thread-safe. Orders are carried out one after the other, on a thread of its own: they
+//             wait for the primary. Callbacks run there.
+// Ownership   Borrows everything in Parts.
+class LostDesk {
+ public:
+  struct Parts {
+    Desk& desk;
+    replication::Node& node;
+    audit::Journal& journal;
+    std::string node_id;
+  };
+  explicit LostDesk(Parts parts);
+  ~LostDesk();  // what was begun is ended, what waits is refused
+
+  absl::StatusOr<std::vector<v1::LostWriteView>> List(const Caller& caller);
+  using Done = std::function<void(absl::StatusOr<Position>)>;  // of a drop: no position
+  void Apply(CallerPtr caller, std::string id, bool force, Done done);
+  void Drop(CallerPtr caller, std::string id, Done done);
+
+ private:
+  struct Order {
+    CallerPtr caller;
+    std::string operation;
+    std::string id;
+    std::function<absl::StatusOr<Position>(const std::string& by)> run;
+    Done done;
+  };
+  absl::Status May(const Caller& caller);
+  void Add(Order order);
+  void Run();
+  void CarryOut(const Order& order);
+
+  const Parts parts_;
+  Mutex mu_;
+  CondVar wake_;
+  std::deque<Order> orders_ ABSL_GUARDED_BY(mu_);
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread thread_;
+};
+
+inline constexpr size_t kLostOrdersMax = 64;  // that wait
+
+}  // namespace holdfast::desk
+
+#endif  // HOLDFAST_SERVER_DESK_LOST_DESK_H_
