@@ -234,12 +234,20 @@ CandidateEffects CandidateMachine::OnSelfGranted(MonoTime now) {
   return out;
 }
 
-CandidateEffects CandidateMachine::OnSelfGrantRefused(const Epoch& granted, MonoTime) {
-  if (done() || granted == candidate_) return {};
+CandidateEffects CandidateMachine::OnSelfGrantRefused(const Epoch& granted, MonoTime now) {
+  EpochPromises promises = facts_.promises;
+  promises.granted = granted;
+  promises.granted_ks.push_back({granted, 0});
+  return OnSelfGrantRefused(promises, now);
+}
+
+CandidateEffects CandidateMachine::OnSelfGrantRefused(const EpochPromises& promises, MonoTime) {
+  const Epoch& granted = promises.granted;
+  if (done() || granted == candidate_ || granted.node_id == facts_.self) return {};
   Learn(granted);
-  if (MustBeNewest() && granted.node_id != facts_.self) {
-    return GiveUp(fmt::format("this node has granted {}", ToText(granted)));
-  }
+  const bool must_be_newest = MustBeNewest();
+  facts_.promises = promises;
+  if (must_be_newest) return GiveUp(fmt::format("this node has granted {}", ToText(granted)));
   return phase_ == Phase::kGrantSelf ? NewCandidate() : CandidateEffects{};
 }
 

@@ -66,6 +66,9 @@ class CandidateMachine {
   CandidateEffects OnSelfGranted(MonoTime now);
   // EpochGuard has promised something newer to another node, as a voter too, at whatever moment:
   // tries again above it, or ends, where the right to go on was that there is no such promise.
+  // With all promises as they are then: what was told with them counts (granted_ks). Told the epoch
+  // only, the machine takes it that it begins without k.
+  CandidateEffects OnSelfGrantRefused(const EpochPromises& promises, MonoTime now);
   CandidateEffects OnSelfGrantRefused(const Epoch& granted, MonoTime now);
   // The tail is in the log, durably, and this is the log now.
   CandidateEffects OnFetched(CandidateLog log, MonoTime now);

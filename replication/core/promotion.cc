@@ -155,6 +155,11 @@ class Judge {
 
   // The rows of the table in docs/promotion.md, from the quorum to the fence.
   bool Refused() {
+    if (!VotesInEachSet()) {
+      return Refuse(
+          PromotionRefusal::kNotEnoughGrants,
+          fmt::format("{} does not vote, by the log up to {}", facts_.self, ToText(shape().last)));
+    }
     if (restart() && WithoutK()) return RefusedAsHandedOver();  // Its rule is another one.
     const std::string fence = FenceMissing();
     const bool goes_on =
@@ -172,12 +177,21 @@ class Judge {
                                 GrantsInWords()));
     }
     if (!fence.empty()) return Refuse(PromotionRefusal::kOldPrimaryMayRun, fence);
-    if (facts_.mode == CandidateMode::kTakeOver && !HandedToMe()) {
+    if (facts_.mode == CandidateMode::kTakeOver && !Granted(shape().last.epoch.node_id)) {
       return Refuse(
           PromotionRefusal::kOldPrimaryMayRun,
           fmt::format("{} handed over and has not granted this", shape().last.epoch.node_id));
     }
     return RefusedAsHandedOver();
+  }
+
+  // A fetched tail may say that this node was forgotten: then nobody counts what it does.
+  bool VotesInEachSet() const {
+    const auto votes = [this](const std::vector<std::string>& voters) {
+      return std::find(voters.begin(), voters.end(), facts_.self) != voters.end();
+    };
+    return votes(facts_.log.voters) &&
+           std::all_of(facts_.log.pending_voters.begin(), facts_.log.pending_voters.end(), votes);
   }
 
   bool RefusedAsHandedOver() {

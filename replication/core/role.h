@@ -10,7 +10,7 @@ namespace holdfast::replication {
 
 enum class Role {
   kSecondary,
-  kRestarting,  // was primary; RestartMachine decides; a secondary in all it does
+  kRestarting,  // was primary; CandidateMachine decides; a secondary in all it does
   kClaiming,    // its new epoch is being persisted
   kStarting,    // the epoch's start record is in the log and not committed; followers may come
   kPrimary,

@@ -107,7 +107,7 @@ bool Node::CarryOutOne(const CandidateEffects& effects, CandidateEffects& next) 
     const GrantAsk ask = candidate_->Ask(/*dry_run=*/false);
     const absl::Status granted = book_->GrantSelf(*effects.grant_self, ask.k);
     if (!granted.ok()) {
-      next = candidate_->OnSelfGrantRefused(book_->promises().granted, deps_.clock.Mono());
+      next = candidate_->OnSelfGrantRefused(book_->promises(), deps_.clock.Mono());
       return true;
     }
     // Nothing of an older primary comes into the log that the others are told of.

@@ -85,7 +85,7 @@ absl::StatusOr<v1::GrantResponse> Node::Grant(const PeerIdentity& peer,
           ask.dry_run ? ", promising nothing" : "", answer.granted ? "granted" : answer.reason);
   if (answer.granted && !ask.dry_run) {
     follow_->Granted(ask.epoch);
-    if (candidate_) CarryOut(candidate_->OnSelfGrantRefused(ask.epoch, deps_.clock.Mono()));
+    if (candidate_) CarryOut(candidate_->OnSelfGrantRefused(book_->promises(), deps_.clock.Mono()));
   }
   return ToMessage(answer);
 }

@@ -85,8 +85,9 @@ void Checker::OnLossAccepted(const std::vector<Entry>& log) {
   for (uint64_t& shown : shown_) shown = std::min(shown, same);
 }
 
-void Checker::OnTakenBack(int node, uint64_t seq) {
+void Checker::OnTakenBack(int node, uint64_t seq, const replication::EntryMeta& was) {
   const auto at = static_cast<size_t>(node);
+  if (IsLost(was)) shown_[at] = std::min(shown_[at], seq);
   if (seq < shown_[at]) {
     Fail(fmt::format("node{} is taken back to {}, but {} is not lost", node, seq, shown_[at]));
   }

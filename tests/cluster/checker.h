@@ -38,8 +38,9 @@ class Checker {
   void OnGateOpened(int node, const std::vector<Entry>& log);
   // An operator accepted that what is committed beyond this log is gone.
   void OnLossAccepted(const std::vector<Entry>& log);
-  // A snapshot took this node back to `seq`: rightly only if what it had shown was given up.
-  void OnTakenBack(int node, uint64_t seq);
+  // A snapshot took this node to `seq`, and what it had shown ended at `was`: back rightly only if
+  // that was given up.
+  void OnTakenBack(int node, uint64_t seq, const replication::EntryMeta& was);
   void Fail(std::string what);
 
   const std::optional<std::string>& failure() const { return failure_; }

@@ -84,6 +84,18 @@ TEST(ClusterSeedTest, AStreamThatEndsAfterItsSuccessorBeganTakesNoAcknowledgemen
   }
 }
 
+TEST(ClusterSeedTest, AHandOverWhoseProofIsLostIsTakenOverByTheGrantsOfAll) {
+  const Plan plan = PlanOf(102);
+  const Outcome out = RunOf(plan);
+  EXPECT_EQ(out.failure, "") << Say(plan, out);
+}
+
+TEST(ClusterSeedTest, WhoIsForgottenByTheTailItFetchedIsNotPrimary) {
+  const Plan plan = PlanOf(245);
+  const Outcome out = RunOf(plan);
+  EXPECT_EQ(out.failure, "") << Say(plan, out);
+}
+
 // One seed is one run: else a failing one could not be looked at.
 TEST(ClusterTest, TheSameSeedGivesTheSameRun) {
   const Outcome first = RunOf(PlanOf(31));
@@ -118,10 +130,17 @@ TEST_P(PlantedTest, IsCaught) {
 INSTANTIATE_TEST_SUITE_P(
     Each, PlantedTest,
     ::testing::Values(Fault{"AnswerBeforeCommit", &Planted::answer_before_commit},
+                      Fault{"AckBeforeFsync", &Planted::ack_before_fsync},
                       Fault{"ShowPending", &Planted::show_pending},
                       Fault{"ShowBeforePosition", &Planted::show_before_position},
                       Fault{"PositionNotWritten", &Planted::position_not_written},
-                      Fault{"GrantNotWritten", &Planted::grant_not_written}),
+                      Fault{"EpochNotWritten", &Planted::epoch_not_written},
+                      Fault{"CommitWithoutFollowers", &Planted::commit_without_followers},
+                      Fault{"ForgetCut", &Planted::forget_cut},
+                      Fault{"MissRevocation", &Planted::miss_revocation},
+                      Fault{"SkipFetch", &Planted::skip_fetch},
+                      Fault{"ForgetGrantedK", &Planted::forget_granted_k},
+                      Fault{"DegradeCounts", &Planted::degrade_counts}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

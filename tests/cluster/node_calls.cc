@@ -146,7 +146,7 @@ void Node::OnTakeOverAsk(const replication::TakeOverAsk& ask, const Network::Res
   Live& l = *live_;
   const replication::TakeOverFacts facts{
       .self = id_,
-      .promises = world_.planted().take_over_early ? l.guard.promises() : disk_.image().promises,
+      .promises = disk_.image().promises,
       .log = CandidateLogNow().shape,
       .under_way = l.candidate != nullptr || l.role.role() != Role::kSecondary};
   const replication::TakeOverDecision decision = replication::DecideTakeOver(ask, facts);

@@ -46,6 +46,7 @@ void Node::BeginCandidate() {
                                       .mode = l.mode,
                                       .order = l.order};
     if (world_.planted().ignore_pending_voters) facts.log.pending_voters.clear();
+    if (world_.planted().degrade_counts) facts.log.degrade = false;
     for (int i = 0; i < world_.nodes(); ++i) {
       if (i != index_) facts.members.push_back(NodeName(i));
     }
@@ -127,7 +128,7 @@ void Node::Resume(const Epoch& epoch) {
 void Node::GrantSelf(const Epoch& epoch) {
   const auto k = live_->order.k;
   if (!live_->guard.GrantSelf(epoch, k).has_value()) {
-    return ApplyCandidate(live_->candidate->OnSelfGrantRefused(live_->guard.granted(), Now()));
+    return ApplyCandidate(live_->candidate->OnSelfGrantRefused(live_->guard.promises(), Now()));
   }
   Trace(fmt::format("grants itself {}", ToText(epoch)));
   const auto done = [this, epoch, attempt = live_->attempt] {

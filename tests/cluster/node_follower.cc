@@ -234,6 +234,8 @@ void Node::InstallSnapshot(const std::vector<Entry>& entries, const LinkPtr& fro
       [this, entries, history, at, link = from] {
         // In place, whoever sent it and whatever became of that link.
         Live& l = *live_;
+        const replication::EntryMeta was =
+            l.shown > 0 ? l.log[l.shown - 1].meta : replication::EntryMeta{};
         l.log = entries;
         l.track.Reset(at, history);
         l.oldest_retained = at.seq + 1;
@@ -241,7 +243,7 @@ void Node::InstallSnapshot(const std::vector<Entry>& entries, const LinkPtr& fro
         l.shown = at.seq;
         l.state = {};
         l.state_seq = 0;
-        world_.checker().OnTakenBack(index_, at.seq);
+        world_.checker().OnTakenBack(index_, at.seq, was);
         ShowState(at.seq);
         l.installing = false;
         if (l.link != nullptr && l.hello_waits) return SayHello();

@@ -29,6 +29,10 @@ std::vector<std::string> Without(std::vector<std::string> all, const std::string
 
 void Node::Lead(const Epoch& epoch) {
   Live& l = *live_;
+  if (epoch.number <= l.track.head().epoch.number) {
+    return world_.checker().Fail(
+        fmt::format("{} begins {}, its log has {}", id_, ToText(epoch), ToText(l.track.head())));
+  }
   l.track.Lead(epoch);
   l.start_seq = l.track.head_seq() + 1;
   const bool planted = world_.planted().commit_without_followers;

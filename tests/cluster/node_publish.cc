@@ -57,9 +57,10 @@ void Node::OnHello(uint64_t id, const HelloInfo& hello) {
     }
   }
   if (effects.send_snapshot) {
-    // What was shown there and given up by an operator is taken back; nothing else is.
+    // What was shown there and given up by an operator is taken back; nothing else is. Not later
+    // than that: the start record may need the acknowledgement of this very follower.
     const bool diverged = effects.answer->reason.starts_with("diverged");
-    stream.snapshot_from = std::max(effects.snapshot_from, diverged ? 0 : hello.committed_seq);
+    stream.snapshot_from = diverged ? 0 : std::max(effects.snapshot_from, hello.committed_seq);
   }
   // Before what a refusal ends: each stream that said hello begins once and ends once.
   if (l.rule != nullptr) l.rule->OnConnected(hello.node_id);

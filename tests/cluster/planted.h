@@ -20,7 +20,6 @@ struct Planted {
   bool skip_fetch = false;             // whoever is ahead is not fetched from, though it is said so
   bool forget_granted_k = false;       // the k that was told with an ask is not kept
   bool resume_handed = false;          // the hand-over at the end of the log is not looked at
-  bool take_over_early = false;        // accepts before its epoch is on disk
   bool degrade_counts = false;         // promotions are not told of the policy degrade
   bool ignore_pending_voters = false;  // only the committed members are asked
 };

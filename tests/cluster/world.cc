@@ -116,7 +116,7 @@ void World::Trouble() {
   if (calm_) return;
   timeline_.After(random_.Between(Nanos(0), trouble_every_ * 2), [this] { Trouble(); });
   if (timeline_.now() < plot_until_) return;
-  switch (random_.Below(14)) {
+  switch (random_.Below(15)) {
     case 0:
     case 1:
       if (random_.Chance(crashes_)) CrashOne();
@@ -162,6 +162,9 @@ void World::Trouble() {
           .JumpClock(random_.Between(milliseconds(1), seconds(20)));
     case 12:
       if (random_.Chance(promotions_)) PromoteTheSlow();
+      return;
+    case 13:
+      if (random_.Chance(crashes_)) PowerCut();
       return;
     default:
       if (random_.Chance(promotions_)) PromoteOne(random_.Index(plan_.nodes));

@@ -86,6 +86,8 @@ class World {
   void PromoteOne(int index);
   // The primary dies for a while, and one that could not follow it is promoted.
   void PromoteTheSlow();
+  // All fall at once under load; the primary stays down, and another one is promoted.
+  void PowerCut();
   void PauseOne();
   void SwitchOver();
   void StopOne();

@@ -51,7 +51,7 @@ void World::PromoteOne(int index) {
   const auto voters = node(index).Voters();
   if (std::find(voters.begin(), voters.end(), NodeName(index)) == voters.end()) return;
   replication::PromotionOrder order{.dry_run = random_.Chance(0.05),
-                                    .old_primary_is_down = random_.Chance(0.5),
+                                    .old_primary_is_down = random_.Chance(0.7),
                                     .accept_loss = {},
                                     .k = std::nullopt};
   if (random_.Chance(0.2)) order.accept_loss.unknown = true;
@@ -89,11 +89,40 @@ void World::PromoteTheSlow() {
   });
 }
 
+void World::PowerCut() {
+  const int primary = Primary();
+  if (primary < 0) return;
+  for (int i = 0; i < 20; ++i) node(primary).Write(NewWrite(node(primary)));
+  Trace(-1, "a power cut is near");
+  timeline_.After(random_.Between(milliseconds(1), milliseconds(15)), [this, primary] {
+    if (calm_) return;
+    for (int i = 0; i < plan_.nodes; ++i) {
+      CrashNode(i, false,
+                i == primary ? random_.Between(seconds(3), seconds(9))
+                             : random_.Between(milliseconds(20), milliseconds(300)));
+    }
+    const int next = random_.Index(plan_.nodes);
+    timeline_.After(random_.Between(milliseconds(400), seconds(2)), [this, next] {
+      if (!calm_) PromoteOne(next);
+    });
+  });
+}
+
 void World::PauseOne() {
   const int primary = Primary();
   const int index = primary >= 0 && random_.Chance(0.5) ? primary : random_.Index(plan_.nodes);
   if (!node(index).answers() || !random_.Chance(crashes_)) return;
-  node(index).Pause(timeline_.now() + random_.Between(milliseconds(10), seconds(6)));
+  if (index != primary || !random_.Chance(promotions_)) {
+    node(index).Pause(timeline_.now() + random_.Between(milliseconds(10), seconds(6)));
+    return;
+  }
+  // Long enough for its followers to miss it, and somebody is promoted before it goes on.
+  const Nanos asleep = random_.Between(milliseconds(3600), seconds(6));
+  node(index).Pause(timeline_.now() + asleep);
+  const int next = random_.Index(plan_.nodes);
+  timeline_.After(asleep - random_.Between(milliseconds(1), milliseconds(500)), [this, next] {
+    if (!calm_) PromoteOne(next);
+  });
 }
 
 void World::SwitchOver() {
@@ -105,8 +134,11 @@ void World::SwitchOver() {
   if (!random_.Chance(moments_)) return;
   // A crash of one of the two, at any of the steps.
   const int who = random_.Chance(0.5) ? primary : target;
-  timeline_.After(random_.Between(milliseconds(1), milliseconds(600)), [this, who] {
-    if (!calm_) CrashNode(who);
+  timeline_.After(random_.Between(milliseconds(1), milliseconds(600)), [this, who, primary] {
+    if (calm_) return;
+    CrashNode(who);
+    if (who == primary && random_.Chance(0.5))
+      Isolate(who, random_.Between(seconds(4), seconds(9)));
   });
 }
 

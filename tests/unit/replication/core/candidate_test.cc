@@ -115,6 +115,13 @@ TEST(CandidateWithoutKTest, OnlyWhoKnowsTheNewestEpochGoesOn) {
   EXPECT_TRUE(give_up({E(6), E(4), {}, {}})) << "5 may have been promised to another";
 }
 
+TEST(CandidateWithoutKTest, ANodeWhoseLogEndsInAnothersEpochNeverTries) {
+  CandidateFacts facts = Was(0, {});
+  facts.log.shape = TestLog().Add(E(4, "b"), 2).shape();
+  EXPECT_FALSE(WasPrimary(facts));
+  EXPECT_TRUE(CandidateMachine(facts, kNow).Begin(kNow).give_up);
+}
+
 TEST(CandidateWithoutKTest, AfterItsOwnHandOverItNeedsTheGrantOfTheTarget) {
   CandidateFacts facts = Was(0, {"b", "c"});
   facts.log.shape.tail = {LogTail::Kind::kHandOver, "b"};
@@ -182,6 +189,22 @@ TEST(CandidateWithKTest, TriesTheNextNumberWhenARefuserHasPromisedThisOneToAnoth
   refused.granted_before = E(5, "b");
   m.OnGrantAnswer(refused, kNow);
   EXPECT_EQ(m.OnTick(kNow + seconds(1)).grant_self, E(6));
+}
+
+TEST(CandidateWithKTest, CountsWithTheKOfWhatItPromisedMeanwhile) {
+  for (const bool told_all : {false, true}) {
+    CandidateFacts facts = Was(1, {"b", "c"});
+    CandidateMachine m(facts, kNow);
+    m.Begin(kNow);
+    EpochPromises promises = facts.promises;
+    promises.granted = E(5, "c");
+    if (told_all) promises.granted_ks = {{E(5, "c"), 0}};
+    const CandidateEffects out = told_all ? m.OnSelfGrantRefused(promises, kNow)
+                                          : m.OnSelfGrantRefused(promises.granted, kNow);
+    EXPECT_FALSE(out.give_up);
+    m.OnUnreachable("c", kNow);
+    EXPECT_FALSE(m.OnGrantAnswer(Would("b"), kNow).grant_self.has_value()) << "c may be alone";
+  }
 }
 
 TEST(CandidateWithKTest, TakesUpANumberThatItGrantedItselfBeforeACrash) {

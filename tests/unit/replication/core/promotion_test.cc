@@ -146,6 +146,14 @@ TEST(PromotionTest, EachSetOfVotersMustBeSatisfied) {
   EXPECT_FALSE(JudgePromotion(facts, Of({Grant("c"), Grant("d")}), {}).refusal.has_value());
 }
 
+TEST(PromotionTest, WhoDoesNotVoteByItsLogIsRefusedWhateverIsAccepted) {
+  CandidateFacts facts = Candidate(1, kWord);
+  facts.order.accept_loss.unknown = true;
+  facts.log.pending_voters = {{"a", "c"}};  // as a fetched tail may say
+  EXPECT_EQ(JudgePromotion(facts, Of({Grant("a"), Grant("c")}), {}).refusal,
+            PromotionRefusal::kNotEnoughGrants);
+}
+
 TEST(PromotionTest, AllOfASetAreEnoughWhateverKWasToldBefore) {
   GrantAnswer knows = Grant("a");
   knows.pending_k = {5};
@@ -184,6 +192,15 @@ TEST(PromotionTest, ATakeOverNeedsWhoHandedOverAndWithoutKNobodyElse) {
               PromotionRefusal::kOldPrimaryMayRun);
     EXPECT_TRUE(JudgePromotion(facts, {}, {}).refusal.has_value());
   }
+}
+
+TEST(PromotionTest, ATakeOverWhoseProofIsLostNeedsTheGrantsOfAnyPromotion) {
+  CandidateFacts facts = Candidate(0);
+  facts.mode = CandidateMode::kTakeOver;
+  facts.log.shape.tail = {LogTail::Kind::kHandOver, "b"};
+  facts.promises.granted = E(6, "b");  // it may hide a 5 that was promised to another
+  EXPECT_TRUE(JudgePromotion(facts, Of({Grant("a", 0)}), {}).refusal.has_value());
+  EXPECT_FALSE(JudgePromotion(facts, Of({Grant("a", 0), Grant("c", 0)}), {}).refusal.has_value());
 }
 
 TEST(PromotionTest, AHandOverToAnotherNodeNeedsItsGrantOrTheWord) {
