@@ -94,10 +94,10 @@ absl::StatusOr<v1::TakeOverResponse> Node::TakeOver(const PeerIdentity& peer,
                            .under_way = candidate_ != nullptr || role != Role::kSecondary});
   if (decision.begin) {
     LogInfo("{} hands over to this node", peer.node_id);
-    HOLDFAST_CRASH_POINT("take_over.before_begin");
+    HOLDFAST_CRASH_POINT("take_over.answer.before_begin");
     next_mode_ = CandidateMode::kTakeOver;
     CarryOut(role_.OnPromote());
-    HOLDFAST_CRASH_POINT("take_over.after_begin");
+    HOLDFAST_CRASH_POINT("take_over.answer.after_begin");
   }
   return ToMessage(decision.answer);
 }

@@ -110,9 +110,9 @@ RoleEffects Node::StartEpoch(const Epoch& epoch) {
 
 void Node::AppendHandOver() {
   if (!handing_) return;
-  HOLDFAST_CRASH_POINT("hand_over.before_record");
+  HOLDFAST_CRASH_POINT("hand_over.append.before_record");
   const absl::StatusOr<uint64_t> seq = deps_.ledger.AppendHandOver(handing_->machine.target());
-  HOLDFAST_CRASH_POINT("hand_over.after_record");
+  HOLDFAST_CRASH_POINT("hand_over.append.after_record");
   if (seq.ok()) return handing_->machine.OnHandOverAppended(*seq);
   LogError("the hand-over cannot be written: {}", holdfast::ToText(seq.status()));
   FinishSwitchover(vault::Refuse(vault::Refusal::kLedgerClosed,

@@ -59,10 +59,12 @@ inline constexpr CrashPoint kCrashPoints[] = {
     {"epoch.start.before_record", "the ledger leads in the epoch", "the start record is stored"},
     {"epoch.start.after_record", "the start record is stored", "it is shown; the node is primary"},
     {"promotion.fetch.in_pieces", "some of the tail of who is ahead is stored", "the rest"},
-    {"hand_over.before_record", "all is committed and durable there", "the hand-over record"},
-    {"hand_over.after_record", "the hand-over record is durable here", "it is there; step down"},
-    {"take_over.before_begin", "the target is asked to take over", "it asks for grants"},
-    {"take_over.after_begin", "the target asks for grants", "the one who asked is told"},
+    {"hand_over.append.before_record", "all is committed and durable there",
+     "the hand-over record"},
+    {"hand_over.append.after_record", "the hand-over record is durable here",
+     "it is there; step down"},
+    {"take_over.answer.before_begin", "the target is asked to take over", "it asks for grants"},
+    {"take_over.answer.after_begin", "the target asks for grants", "the one who asked is told"},
 };
 
 // For HOLDFAST_CRASH_POINT, at compile time: there is no constant for a name that is not there.

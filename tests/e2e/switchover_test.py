@@ -9,8 +9,8 @@ import unittest
 from cluster import ClusterTest, wait_for
 from crashes import Armed
 
-POINTS_OF_THE_PRIMARY = ('hand_over.before_record', 'hand_over.after_record')
-POINTS_OF_THE_TARGET = ('take_over.before_begin', 'take_over.after_begin', 'epoch.self_grant.after_persist',
+POINTS_OF_THE_PRIMARY = ('hand_over.append.before_record', 'hand_over.append.after_record')
+POINTS_OF_THE_TARGET = ('take_over.answer.before_begin', 'take_over.answer.after_begin', 'epoch.self_grant.after_persist',
                         'epoch.claim.before_persist', 'epoch.claim.after_persist', 'epoch.start.after_record')
 
 
@@ -177,7 +177,7 @@ class TwoNodesLocal(SwitchoverTest):
         self.goes_there_and_back()
 
     def test_the_target_dies_after_it_was_asked(self):
-        self.target_dies_at('take_over.before_begin')
+        self.target_dies_at('take_over.answer.before_begin')
 
 
 if __name__ == '__main__':
