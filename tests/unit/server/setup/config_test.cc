@@ -100,7 +100,9 @@ TEST(ConfigTest, WhatIsRenderedIsReadBack) {
 }
 
 TEST(ConfigTest, TheAdvertisedAddressTakesThePortOfTheListener) {
-  Config::Listener listener{.listen = {.host = "0.0.0.0", .port = 8282}, .advertise = "vault-a"};
+  Config::Listener listener;
+  listener.listen = {.host = "0.0.0.0", .port = 8282};
+  listener.advertise = "vault-a";
   EXPECT_EQ(AdvertisedAddress(listener), "vault-a:8282");
   listener.advertise = "vault-a:443";
   EXPECT_EQ(AdvertisedAddress(listener), "vault-a:443");
