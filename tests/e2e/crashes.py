@@ -8,7 +8,7 @@ import threading
 
 import cluster as processes
 from cluster import wait_for
-from load import Connection
+from load import Clients, Connection
 
 WRITERS = 4
 WRITES_EACH = 200  # All names of a point fit into one page of a listing.
@@ -44,23 +44,8 @@ class Armed:
             raise AssertionError(f'{self._point}: expected the end by signal 9, got {code}')
 
 
-class Clients:
+class LastingClients(Clients):
     """Threads that go on over the death of the node they talk to."""
-
-    def __init__(self):
-        self._end = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = []
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        for thread in self._threads:
-            thread.join()
 
     def _run(self, cluster, k, token, work):
         """`work` again and again on a connection, and on a new one after an error. False ends it."""
@@ -83,7 +68,7 @@ class Clients:
         pass
 
 
-class Writers(Clients):
+class Writers(LastingClients):
     """They add accounts to a resource through node `k`."""
 
     def __init__(self, cluster, k, resource, secret):
@@ -123,7 +108,7 @@ class Writers(Clients):
         wait_for('writes go on', lambda: self.count() > now + 5 or not any(t.is_alive() for t in self._threads))
 
 
-class Reader(Clients):
+class Reader(LastingClients):
     """It reads one secret from node `k`. While the node is meant to be up, no read may fail; positions never go back."""
 
     def __init__(self, cluster, k):

@@ -1,4 +1,4 @@
-"""Reads without a pause, as clients in production do, and counts what fails."""
+"""Threads of clients, and the load of reads without a pause that clients in production make: what fails is counted."""
 
 import http.client
 import json
@@ -41,19 +41,13 @@ class Connection:
         return answer['secret'] if status == 200 else None
 
 
-class ReadLoad:
-    """Threads that read one secret from node `k`: SSH with a new connection each, REST with a new one each,
-    and REST on one connection that must live through everything. Use as a context."""
+class Clients:
+    """Threads that work until the context ends; a subclass fills `_threads`, each of which watches `_end`."""
 
-    def __init__(self, cluster, k, secret):
-        env = cluster.env
-        self._cluster, self._k, self._secret = cluster, k, secret
-        self._where = env['HOLDFAST_RESOURCE'], env['HOLDFAST_ACCOUNT']
+    def __init__(self):
         self._end = threading.Event()
-        self.reads, self.failures, self.slowest = {}, [], 0.0
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._run, args=way) for way in (
-            ('ssh', self._over_ssh), ('ssh', self._over_ssh), ('rest', self._over_rest), ('kept', None))]
+        self._threads = []
 
     def __enter__(self):
         for thread in self._threads:
@@ -64,6 +58,20 @@ class ReadLoad:
         self._end.set()
         for thread in self._threads:
             thread.join()
+
+
+class ReadLoad(Clients):
+    """Threads that read one secret from node `k`: SSH with a new connection each, REST with a new one each,
+    and REST on one connection that must live through everything. Use as a context."""
+
+    def __init__(self, cluster, k, secret):
+        super().__init__()
+        env = cluster.env
+        self._cluster, self._k, self._secret = cluster, k, secret
+        self._where = env['HOLDFAST_RESOURCE'], env['HOLDFAST_ACCOUNT']
+        self.reads, self.failures, self.slowest = {}, [], 0.0
+        self._threads = [threading.Thread(target=self._run, args=way) for way in (
+            ('ssh', self._over_ssh), ('ssh', self._over_ssh), ('rest', self._over_rest), ('kept', None))]
 
     def count(self, name):
         with self._lock:

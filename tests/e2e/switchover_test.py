@@ -8,35 +8,31 @@ import unittest
 
 from cluster import ClusterTest, wait_for
 from crashes import Armed
+from load import Clients
 
 POINTS_OF_THE_PRIMARY = ('hand_over.append.before_record', 'hand_over.append.after_record')
 POINTS_OF_THE_TARGET = ('take_over.answer.before_begin', 'take_over.answer.after_begin', 'epoch.self_grant.after_persist',
                         'epoch.claim.before_persist', 'epoch.claim.after_persist', 'epoch.start.after_record')
 
 
-class Load:
+class Load(Clients):
     """Writes one after the other to whoever is primary, and reads on every node all the while."""
 
     def __init__(self, cluster):
-        self.cluster, self.stop = cluster, threading.Event()
+        super().__init__()
+        self.cluster = cluster
         self.acknowledged, self.failed_reads, self.longest_pause = [], [], 0.0
-        self.threads = [threading.Thread(target=self.write)]
-        self.threads += [threading.Thread(target=self.read, args=(k,)) for k in range(1, cluster.nodes + 1)]
+        self._threads = [threading.Thread(target=self.write)]
+        self._threads += [threading.Thread(target=self.read, args=(k,)) for k in range(1, cluster.nodes + 1)]
 
     def __enter__(self):
-        for thread in self.threads:
-            thread.start()
+        super().__enter__()
         wait_for('the load runs', lambda: len(self.acknowledged) > 5)
         return self
 
-    def __exit__(self, *_):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join()
-
     def write(self):
         number, last = 0, None
-        while not self.stop.is_set():
+        while not self._end.is_set():
             number += 1
             name = f'load-{id(self)}-{number}'
             for k in range(1, self.cluster.nodes + 1):
@@ -53,7 +49,7 @@ class Load:
                     break
 
     def read(self, k):
-        while not self.stop.is_set():
+        while not self._end.is_set():
             try:
                 if self.cluster.rest_retrieve(k) is None:
                     self.failed_reads.append((k, 'refused'))
