@@ -32,6 +32,17 @@ class LostWritesTest(ClusterTest):
     def order(self, verb, write, *words):
         return self.cluster.hf('lost-writes', verb, '--node', self.cluster.node(1, 'ID'), '--id', write, *words)
 
+    def dies_when_it_was_done_again(self, write):
+        """Node 1, before it has marked the write: it is held still, and done."""
+        self.cluster.stop(1)
+        with Armed(self.cluster, 1, 'quarantine.mark.before_write:1') as armed:
+            wait_for('node 1 follows', lambda: self.cluster.row(1, 2)['state'] == 'streaming')
+            self.assertNotEqual(self.order('apply', write, '--yes').returncode, 0)
+            armed.wait_for_death()
+        self.cluster.start(1)
+        wait_for('node 1 follows', lambda: self.cluster.row(1, 2)['state'] == 'streaming')
+        self.assertIn(write, self.held().values())
+
     def test_what_was_acknowledged_alone_is_done_again_by_order(self):
         cluster = self.cluster
         old = {name: cluster.new_account('db', name) for name in ('root', 'oracle')}
@@ -64,8 +75,12 @@ class LostWritesTest(ClusterTest):
         account = held['account admin of resource alone', 'account.add']
 
         self.assertNotEqual(self.order('apply', root).returncode, 0)  # without --yes
-        self.assertEqual(self.order('apply', root, '--yes').returncode, 0)
+        self.dies_when_it_was_done_again(root)
         self.assertEqual(self.retrieve(2, 'db', 'root'), new['root'])
+        done = cluster.row(2)['committed_seq']
+        again = self.order('apply', root, '--yes')
+        self.assertEqual(again.returncode, 0, again.stderr.decode())
+        self.assertEqual(cluster.row(2)['committed_seq'], done)  # one write for both orders
         self.assertNotEqual(self.order('apply', root, '--yes').returncode, 0)  # once
 
         refused = self.order('apply', oracle, '--yes')
