@@ -113,7 +113,7 @@ bool CandidateMachine::HeardAll() const {
   });
 }
 
-CandidateEffects CandidateMachine::OnReport(const MemberReport& report, MonoTime now) {
+CandidateEffects CandidateMachine::OnReport(const MemberReport& report) {
   if (done() || report.node_id == facts_.self) return {};
   Learn(report.epoch);
   Learn(report.granted);
@@ -127,7 +127,6 @@ CandidateEffects CandidateMachine::OnReport(const MemberReport& report, MonoTime
     return {};
   }
   if (HandedBy(report.node_id) && report.epoch.number == mine) return {};  // Said before it did.
-  (void)now;
   return Refuse(PromotionRefusal::kPrimaryReachable,
                 fmt::format("{} is primary in epoch {}", report.node_id, ToText(report.epoch)));
 }
@@ -234,14 +233,7 @@ CandidateEffects CandidateMachine::OnSelfGranted(MonoTime now) {
   return out;
 }
 
-CandidateEffects CandidateMachine::OnSelfGrantRefused(const Epoch& granted, MonoTime now) {
-  EpochPromises promises = facts_.promises;
-  promises.granted = granted;
-  promises.granted_ks.push_back({granted, 0});
-  return OnSelfGrantRefused(promises, now);
-}
-
-CandidateEffects CandidateMachine::OnSelfGrantRefused(const EpochPromises& promises, MonoTime) {
+CandidateEffects CandidateMachine::OnSelfGrantRefused(const EpochPromises& promises) {
   const Epoch& granted = promises.granted;
   if (done() || granted == candidate_ || granted.node_id == facts_.self) return {};
   Learn(granted);
@@ -351,6 +343,10 @@ CandidateEffects CandidateMachine::OnTick(MonoTime now) {
       return Look(now);
     }
     return out;
+  }
+  if (phase_ == Phase::kGrantSelf && now - asked_at_ >= limits::kHeartbeatEvery) {
+    asked_at_ = now;
+    return {.grant_self = candidate_};  // The disk did not take it; it may by now.
   }
   if (phase_ != Phase::kAskGrants) return {};
   CandidateEffects out = JudgeGrants(now);

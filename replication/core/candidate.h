@@ -19,8 +19,10 @@ struct FetchTail {
 
 // What the shell must do, in this order.
 struct CandidateEffects {
-  std::vector<std::string> look;    // ask these for a grant as a dry run, Ask(true)
-  std::optional<Epoch> grant_self;  // EpochGuard::GrantSelf(epoch, Ask().k), persist; OnSelfGranted
+  std::vector<std::string> look;  // ask these for a grant as a dry run, Ask(true)
+  // EpochGuard::GrantSelf(epoch, Ask().k), persist; OnSelfGranted. Comes again while neither that
+  // nor a refusal is told: a disk may take nothing for a while.
+  std::optional<Epoch> grant_self;
   std::vector<std::string> ask_grants;  // Ask(false), to these
   std::optional<FetchTail> fetch;       // then OnFetched or OnFetchFailed
   std::optional<Epoch> resume;          // RoleMachine::OnRestartAllowed; the machine has ended
@@ -58,7 +60,7 @@ class CandidateMachine {
 
   CandidateEffects Begin(MonoTime now);
   // Of the exchange each second: somebody who is primary ends it.
-  CandidateEffects OnReport(const MemberReport& report, MonoTime now);
+  CandidateEffects OnReport(const MemberReport& report);
   // Looks and grants alike: `answer.dry_run` tells them apart.
   CandidateEffects OnGrantAnswer(const GrantAnswer& answer, MonoTime now);
   // A refused connection: known at once. A call that failed otherwise may be told here too.
@@ -66,10 +68,8 @@ class CandidateMachine {
   CandidateEffects OnSelfGranted(MonoTime now);
   // EpochGuard has promised something newer to another node, as a voter too, at whatever moment:
   // tries again above it, or ends, where the right to go on was that there is no such promise.
-  // With all promises as they are then: what was told with them counts (granted_ks). Told the epoch
-  // only, the machine takes it that it begins without k.
-  CandidateEffects OnSelfGrantRefused(const EpochPromises& promises, MonoTime now);
-  CandidateEffects OnSelfGrantRefused(const Epoch& granted, MonoTime now);
+  // With all promises as they are then: what was told with them counts (granted_ks).
+  CandidateEffects OnSelfGrantRefused(const EpochPromises& promises);
   // The tail is in the log, durably, and this is the log now.
   CandidateEffects OnFetched(CandidateLog log, MonoTime now);
   CandidateEffects OnFetchFailed(const std::string& reason, MonoTime now);

@@ -71,11 +71,6 @@ uint64_t CommitRule::OnSettingAppended(const KSetting& setting) {
   return committed_;
 }
 
-uint64_t CommitRule::OnVoter(const std::string& node_id, bool votes) {
-  VoterCounts(node_id, votes);
-  return Advance();
-}
-
 uint64_t CommitRule::OnVoterAppended(uint64_t seq, const std::string& node_id, bool votes) {
   HOLDFAST_CHECK(seq > start_seq_ && seq > committed_);
   HOLDFAST_CHECK(pending_voters_.empty() || seq >= pending_voters_.back().seq);

@@ -70,8 +70,6 @@ class CommitRule {
   // without it, once that record is committed under the old members. A stream that it has counts
   // at once, with what it acknowledged before it had a vote.
   uint64_t OnVoterAppended(uint64_t seq, const std::string& node_id, bool votes);
-  // The same, for a row that is committed already; telling it again changes nothing.
-  uint64_t OnVoter(const std::string& node_id, bool votes);
 
   // A new stream of a follower: what it acknowledged in an earlier one is forgotten, for its disk
   // may be another one. It counts as connected from its first acknowledgement on, until as many

@@ -34,10 +34,6 @@ EpochOutcome EpochGuard::OnSeen(const Epoch& epoch) {
   return out;
 }
 
-Epoch EpochGuard::NextEpoch(uint64_t known_number) const {
-  return {std::max(promises_.granted.number, known_number) + 1, self_};
-}
-
 std::optional<EpochPromises> EpochGuard::GrantSelf(const Epoch& epoch, std::optional<uint32_t> k) {
   HOLDFAST_CHECK(epoch.node_id == self_);
   const EpochSeen seen = Compare(epoch);

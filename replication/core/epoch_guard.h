@@ -66,8 +66,6 @@ class EpochGuard {
   // What OnSeen would say; changes nothing.
   EpochSeen Compare(const Epoch& epoch) const;
 
-  // The next epoch that this node could serve in, above everything known here and `known_number`.
-  Epoch NextEpoch(uint64_t known_number = 0) const;
   // Takes it as promised (a candidate grants itself); to be persisted. nullopt: a newer or another
   // epoch of that number was promised meanwhile. `k`: the epoch would start with it.
   std::optional<EpochPromises> GrantSelf(const Epoch& epoch,

@@ -311,6 +311,11 @@ PeerState FollowerMachine::state(MonoTime now) const {
   }
 }
 
+bool FollowerMachine::following(MonoTime now) const {
+  return (phase_ == Phase::kStream || phase_ == Phase::kSnapshot) &&
+         now - heard_at_ <= limits::kLinkStaleAfter;
+}
+
 std::optional<double> FollowerMachine::LinkAgeSeconds(MonoTime now) const {
   if (!newest_echo_.has_value()) return std::nullopt;
   return SecondsBetween(*newest_echo_, now);

@@ -81,6 +81,8 @@ class FollowerMachine {
 
   PeerState state(MonoTime now) const;
   bool streaming() const { return phase_ == Phase::kStream; }
+  // A primary serves this node, by entries or by a snapshot, and was heard of lately.
+  bool following(MonoTime now) const;
   const std::optional<std::string>& primary() const { return target_; }
   const Epoch& epoch() const { return epoch_; }
   // The newest kHelloHistoryMax of the primary's epochs, oldest first, as its accepted answer told

@@ -115,12 +115,20 @@ std::optional<Digest> DigestAtTheirLast(const HelloInfo& hello, const PrimaryLog
   return log.digest_at_their_last;
 }
 
-// A snapshot must not lie below what of the follower's log is ours and committed; and one that
-// takes back what was shown there must be of our own epoch.
+// How much of the follower's log is ours.
+uint64_t InCommon(const HelloInfo& hello, const PrimaryLog& log) {
+  const uint64_t fork = ForkPoint(log.shape, {hello.history, hello.last}).value_or(0);
+  if (fork < hello.last.seq) return fork;
+  return DigestAtTheirLast(hello, log) == hello.last.digest ? hello.last.seq : 0;
+}
+
+// A snapshot must not lie below what of the follower's log is ours (docs/adr/0004): it may have
+// been counted for a commit that nobody here knows of yet. One that takes back what was shown there
+// must be of our own epoch.
 uint64_t SnapshotFrom(const HelloInfo& hello, const PrimaryLog& log) {
   const uint64_t fork = ForkPoint(log.shape, {hello.history, hello.last}).value_or(0);
   if (fork < hello.committed_seq) return log.shape.history.back().first_seq;
-  return std::min({fork, hello.last.seq, log.committed_seq});
+  return InCommon(hello, log);
 }
 
 }  // namespace
@@ -192,6 +200,7 @@ PublisherEffects PublisherMachine::OnHello(const HelloInfo& hello, const Primary
       state_ = answer.reason.starts_with("diverged") ? PeerState::kDiverged : PeerState::kSnapshot;
       effects.send_snapshot = true;
       effects.snapshot_from = SnapshotFrom(hello, log);
+      kept_ = InCommon(hello, log);
       break;
     case HelloVerdict::kHigherEpoch:
     case HelloVerdict::kRefused:
@@ -285,8 +294,13 @@ PublisherEffects PublisherMachine::OnAck(const AckInfo& ack, MonoTime now) {
   acks_ = ack;
   PublisherEffects effects;
   if (phase_ == Phase::kSnapshot) {
-    // Until the snapshot is in place acknowledgements only say that the follower lives.
-    if (!snapshot_sent_ || ack.durable_seq < sent_) return effects;
+    // Until the snapshot is in place acknowledgements only say that the follower lives, and that
+    // it has taken our epoch: what its log had of ours is durable there, and without it that may
+    // never be committed, and so the snapshot never made.
+    if (!snapshot_sent_ || ack.durable_seq < sent_) {
+      effects.acked = AckInfo{.epoch = epoch_, .received_seq = kept_, .durable_seq = kept_};
+      return effects;
+    }
     phase_ = Phase::kStream;
   }
   TakeReceived();

@@ -133,6 +133,7 @@ class PublisherMachine {
   uint64_t sent_ = 0;
   uint64_t offered_ = 0;  // end of the SendBatch that is out; its acknowledgement may come first
   bool snapshot_sent_ = false;
+  uint64_t kept_ = 0;  // while a snapshot is on its way: what the follower's log has of ours
   bool caught_up_ = false;
   bool reading_ = false;  // a SendBatch is out that OnBatchSent has not answered
   size_t window_ = 0;

@@ -57,6 +57,11 @@ RoleEffects RoleMachine::OnEpochPersisted() {
   return {.append_epoch_start = epoch_};
 }
 
+RoleEffects RoleMachine::OnClaimFailed() {
+  if (role_ != Role::kClaiming) return {};
+  return StepDown(After::kRestart);
+}
+
 RoleEffects RoleMachine::OnEpochStartAppended() {
   if (role_ != Role::kStarting) return {};
   return {.start_publishing = true};
@@ -111,6 +116,12 @@ RoleEffects RoleMachine::OnAppendHandOver() {
   if (role_ != Role::kHandingOver || hand_over_appended_) return {};
   hand_over_appended_ = true;
   return {.append_hand_over = true};
+}
+
+RoleEffects RoleMachine::OnHandOverNotWritten() {
+  if (role_ != Role::kHandingOver) return {};
+  hand_over_appended_ = false;
+  return OnSwitchoverAbandoned();
 }
 
 RoleEffects RoleMachine::OnHandedOver() {

@@ -59,6 +59,8 @@ class RoleMachine {
   RoleEffects OnRestartAllowed(const Epoch& epoch);
   RoleEffects OnRestartGivenUp();
   RoleEffects OnEpochPersisted();
+  // It cannot be claimed: something newer was promised, or the disk takes nothing at the moment.
+  RoleEffects OnClaimFailed();
   RoleEffects OnEpochStartAppended();
   RoleEffects OnEpochStartCommitted();
   RoleEffects OnHigherEpoch(const Epoch& epoch);
@@ -67,7 +69,8 @@ class RoleMachine {
   // SwitchoverMachine says when.
   RoleEffects OnSwitchover();
   RoleEffects OnSwitchoverAbandoned();
-  RoleEffects OnAppendHandOver();  // no way back from here on
+  RoleEffects OnAppendHandOver();      // no way back from here on
+  RoleEffects OnHandOverNotWritten();  // but for this: it was not appended, so nothing has happened
   RoleEffects OnHandedOver();
   // HandOverMachine: the target took no part, so this node is a restarting primary like any other.
   RoleEffects OnHandOverRefused();

@@ -172,8 +172,11 @@ class Ledger {
   // disk. It is committed later: see progress(). `lowered` is put into the record and counts at
   // once, for that very record. A refusal of the vault, RESOURCE_EXHAUSTED: it does not lead; after
   // RESOURCE_EXHAUSTED this epoch must not be started again, for others may have its record.
+  // FAILED_PRECONDITION: the log does not end at `after`, as it did when others were asked about
+  // it.
   absl::Status StartEpoch(const Epoch& epoch,
-                          const std::optional<vault::SetSettings>& lowered = std::nullopt);
+                          const std::optional<vault::SetSettings>& lowered = std::nullopt,
+                          const std::optional<EntryMeta>& after = std::nullopt);
   // Ends leading: waiting writes are answered OUTCOME_UNKNOWN, queued ones NOT_PRIMARY. Waits.
   void StepDown();
   // Refusals of the vault, NOT_PRIMARY, NOT_ENOUGH_SECONDARIES, OVERLOADED, LEDGER_CLOSED: nothing
@@ -275,9 +278,11 @@ class Ledger {
   void Moved();
 
   // ---- ledger_lead.cc: the beginning and the end of leading
-  absl::Status StartNow(const Epoch& epoch, const std::optional<vault::SetSettings>& lowered);
+  absl::Status StartNow(const Epoch& epoch, const std::optional<vault::SetSettings>& lowered,
+                        const std::optional<EntryMeta>& after);
   absl::StatusOr<v1::Record> StartRecord(const std::optional<vault::SetSettings>& lowered) const;
   absl::StatusOr<uint64_t> AppendLast(v1::Record record);
+  absl::Status AppendDurablyFirst(v1::Record record);
   void StepDownNow();
 
   // ---- ledger_write.cc

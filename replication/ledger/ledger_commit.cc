@@ -150,16 +150,11 @@ void Ledger::ApplyShown(uint64_t seq) {
   if (stored_seq_ > window_.rows_seq()) window_.RowsStored(std::min(stored_seq_, seq));
 }
 
-// What the ledger itself must know of a committed record.
+// What the ledger itself must know of a committed record. Who votes is the commit rule's, told when
+// the record was appended: told again here, it would count before what the rule has yet to count.
 void Ledger::LearnFrom(const v1::Record& record) {
   for (const v1::RowChange& change : record.changes()) {
-    if (!change.has_put()) {
-      if (change.delete_().table() == v1::TABLE_MEMBER) {
-        MutexLock lock(mu_);
-        if (rule_) rule_->OnVoter(change.delete_().name(), false);
-      }
-      continue;
-    }
+    if (!change.has_put()) continue;
     const v1::Row& row = change.put();
     if (row.has_data_key()) {
       if (const absl::Status status = keys_.Load(row.data_key()); !status.ok()) {
@@ -167,9 +162,6 @@ void Ledger::LearnFrom(const v1::Record& record) {
       }
     } else if (row.has_cluster()) {
       ReadSetting();
-    } else if (row.has_member() && row.member().node_id() != options_.node_id) {
-      MutexLock lock(mu_);
-      if (rule_) rule_->OnVoter(row.member().node_id(), !row.member().never_primary());
     }
   }
 }

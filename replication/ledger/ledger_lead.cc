@@ -20,9 +20,10 @@ LogTail EndOf(const v1::Record& record) {
 }
 
 absl::Status Ledger::StartEpoch(const Epoch& epoch,
-                                const std::optional<vault::SetSettings>& lowered) {
+                                const std::optional<vault::SetSettings>& lowered,
+                                const std::optional<EntryMeta>& after) {
   absl::Status result = absl::UnavailableError("the ledger stops");
-  RunOnWriter([&] { result = StartNow(epoch, lowered); });
+  RunOnWriter([&] { result = StartNow(epoch, lowered, after); });
   return result;
 }
 
@@ -40,8 +41,12 @@ absl::StatusOr<v1::Record> Ledger::StartRecord(
   return record;
 }
 
-absl::Status Ledger::StartNow(const Epoch& epoch,
-                              const std::optional<vault::SetSettings>& lowered) {
+absl::Status Ledger::StartNow(const Epoch& epoch, const std::optional<vault::SetSettings>& lowered,
+                              const std::optional<EntryMeta>& after) {
+  if (const EntryMeta head = window_.head(); after && head != *after) {
+    return absl::FailedPreconditionError(
+        fmt::format("the log ends at {}, expected {}", head.seq, after->seq));
+  }
   HOLDFAST_ASSIGN_OR_RETURN(v1::Record record, StartRecord(lowered));
   const auto others = [this](std::vector<std::string> voters) {
     std::erase(voters, options_.node_id);
@@ -171,16 +176,42 @@ absl::StatusOr<uint64_t> Ledger::AppendLast(v1::Record record) {
       ended_ = held_ = true;
     }
     record.set_wall_ms(ToMillis(clock_.Wall()));
-    absl::Status appended = PushRecord(std::move(record));
-    if (appended.ok()) appended = AppendPushed(1);
-    if (!appended.ok()) {
-      CloseWith(appended);
+    if (const absl::Status appended = AppendDurablyFirst(std::move(record)); !appended.ok()) {
       result = appended;
       return;
     }
     result = window_.head_seq();
   });
   return result;
+}
+
+// The last record of an epoch is on this disk before anybody is sent it (docs/adr/0002): an author
+// that lost it in a crash could go on in an epoch that others know to be over.
+absl::Status Ledger::AppendDurablyFirst(v1::Record record) {
+  const uint64_t seq = window_.head_seq() + 1;
+  absl::Status status = PushRecord(std::move(record));
+  if (status.ok()) status = StoreAppend({window_.at(seq).entry}, /*commits=*/0, /*history=*/{});
+  if (absl::IsResourceExhausted(status)) {  // as if nothing had been asked
+    window_.CutAfter(seq - 1);
+    RebuildPending();
+    MutexLock lock(mu_);
+    ended_ = held_ = false;
+    return status;
+  }
+  if (!status.ok()) {
+    CloseWith(status);
+    return status;
+  }
+  ring_.Push(window_.at(seq).entry);
+  {
+    MutexLock lock(mu_);
+    track_->AppendOwn(MetaOf(*window_.at(seq).entry));
+    rule_->OnOwnDurable(seq);
+    track_->OnDurable(seq);
+    end_ = EndOf(*window_.at(seq).record);
+  }
+  Moved();
+  return absl::OkStatus();
 }
 
 void Ledger::OnConnected(const std::string& node_id) {

@@ -18,7 +18,15 @@ bool SameTarget(const v1::Denial& a, const v1::Denial& b) {
   return a.user_name() == b.user_name() && a.key_fingerprint() == b.key_fingerprint();
 }
 
+int CountInForce(const v1::Denials& denials) {
+  return static_cast<int>(std::count_if(denials.denials().begin(), denials.denials().end(),
+                                        [](const auto& each) { return !each.in_rows(); }));
+}
+
 }  // namespace
+
+DenyBook::DenyBook(storage::Store& store, v1::Denials denials)
+    : store_(store), in_force_(CountInForce(denials)), denials_(std::move(denials)) {}
 
 absl::StatusOr<std::unique_ptr<DenyBook>> DenyBook::Open(storage::Store& store) {
   HOLDFAST_ASSIGN_OR_RETURN(const std::optional<std::string> fact, store.GetFact(kDenialsFact));
@@ -33,6 +41,7 @@ absl::Status DenyBook::Keep(v1::Denials denials) {
   HOLDFAST_RETURN_IF_ERROR(store_.PutFact(kDenialsFact, denials.SerializeAsString()));
   WriterLock lock(mu_);
   denials_ = std::move(denials);
+  in_force_ = CountInForce(denials_);
   return absl::OkStatus();
 }
 
@@ -62,6 +71,7 @@ absl::Status DenyBook::Add(v1::Denial denial) {
 }
 
 bool DenyBook::DeniesUser(std::string_view name) const {
+  if (empty()) return false;
   ReaderLock lock(mu_);
   return std::any_of(
       denials_.denials().begin(), denials_.denials().end(), [name](const auto& each) {
@@ -70,18 +80,13 @@ bool DenyBook::DeniesUser(std::string_view name) const {
 }
 
 bool DenyBook::DeniesKey(std::string_view fingerprint) const {
+  if (empty()) return false;
   ReaderLock lock(mu_);
   return std::any_of(denials_.denials().begin(), denials_.denials().end(),
                      [fingerprint](const auto& each) {
                        return !each.in_rows() && !each.key_fingerprint().empty() &&
                               each.key_fingerprint() == fingerprint;
                      });
-}
-
-bool DenyBook::empty() const {
-  ReaderLock lock(mu_);
-  return std::all_of(denials_.denials().begin(), denials_.denials().end(),
-                     [](const auto& each) { return each.in_rows(); });
 }
 
 std::vector<v1::Denial> DenyBook::All() const {
@@ -98,20 +103,31 @@ std::vector<v1::Denial> DenyBook::InForce(size_t max) const {
   return out;
 }
 
-absl::Status DenyBook::Settle(const vault::StateReader& state) {
+std::vector<v1::Denial> DenyBook::CarriedOut(const vault::StateReader& state) const {
+  std::vector<v1::Denial> out;
+  ReaderLock lock(mu_);
+  for (const v1::Denial& each : denials_.denials()) {
+    if (!each.in_rows() && MissingInRows(each, state).empty()) out.push_back(each);
+  }
+  return out;
+}
+
+absl::Status DenyBook::Settle(const std::vector<v1::Denial>& carried_out) {
+  if (carried_out.empty()) return absl::OkStatus();
   MutexLock write(write_mu_);
   v1::Denials denials;
   {
     ReaderLock lock(mu_);
     denials = denials_;
   }
-  bool changed = false;
   for (v1::Denial& each : *denials.mutable_denials()) {
-    if (each.in_rows() || !MissingInRows(each, state).empty()) continue;
-    each.set_in_rows(true);
-    changed = true;
+    // The very one: not one that was given anew meanwhile.
+    const bool done = std::any_of(carried_out.begin(), carried_out.end(), [&](const auto& other) {
+      return each.SerializeAsString() == other.SerializeAsString();
+    });
+    if (done) each.set_in_rows(true);
   }
-  return changed ? Keep(std::move(denials)) : absl::OkStatus();
+  return Keep(std::move(denials));
 }
 
 std::vector<vault::CommandBody> MissingInRows(const v1::Denial& denial,

@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_REPLICATION_NODE_DENY_BOOK_H_
 #define HOLDFAST_REPLICATION_NODE_DENY_BOOK_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,7 +23,8 @@ namespace holdfast::replication {
 //
 // Promises    A denial is on disk (fact "denials", docs/formats/node.md) before Add returns, and is
 //             asked for from that moment.
-// Threading   Thread-safe. Denies and DeniesKey take no disk.
+// Threading   Thread-safe. Every login and every retrieval asks: DeniesUser and DeniesKey take no
+//             disk, and no lock while nobody is denied.
 // Ownership   Borrows the store.
 class DenyBook {
  public:
@@ -33,21 +35,23 @@ class DenyBook {
   absl::Status Add(v1::Denial denial);
   bool DeniesUser(std::string_view name) const;
   bool DeniesKey(std::string_view fingerprint) const;
-  bool empty() const;
+  bool empty() const { return in_force_ == 0; }
   // All that were given, those that rows have carried out too.
   std::vector<v1::Denial> All() const;
   // Those in force, for the report: at most `max`.
   std::vector<v1::Denial> InForce(size_t max) const;
-  // Marks those that the rows have carried out.
-  absl::Status Settle(const vault::StateReader& state);
+  // Those in force that the rows have carried out by now. No disk: to be called under the state.
+  std::vector<v1::Denial> CarriedOut(const vault::StateReader& state) const;
+  // Keeps that those were carried out: a write to the disk.
+  absl::Status Settle(const std::vector<v1::Denial>& carried_out);
 
  private:
-  DenyBook(storage::Store& store, v1::Denials denials)
-      : store_(store), denials_(std::move(denials)) {}
+  DenyBook(storage::Store& store, v1::Denials denials);
   absl::Status Keep(v1::Denials denials) ABSL_LOCKS_EXCLUDED(mu_);
 
   storage::Store& store_;
-  Mutex write_mu_;  // one change at a time, over its write to the disk
+  Mutex write_mu_;             // one change at a time, over its write to the disk
+  std::atomic<int> in_force_;  // how many of denials_; changed under mu_
   mutable SharedMutex mu_;
   v1::Denials denials_ ABSL_GUARDED_BY(mu_);
 };

@@ -64,20 +64,24 @@ absl::StatusOr<EpochSeen> EpochBook::OnSeen(const Epoch& epoch) {
 
 absl::Status EpochBook::GrantSelf(const Epoch& epoch, std::optional<uint32_t> k) {
   MutexLock lock(mu_);
-  const std::optional<EpochPromises> persist = guard_.GrantSelf(epoch, k);
+  EpochGuard after = guard_;
+  const std::optional<EpochPromises> persist = after.GrantSelf(epoch, k);
   if (!persist) return absl::AbortedError(fmt::format("{} was granted", ToText(guard_.granted())));
   HOLDFAST_CRASH_POINT("epoch.self_grant.before_persist");
   HOLDFAST_RETURN_IF_ERROR(Persist(*persist));
+  guard_ = std::move(after);
   HOLDFAST_CRASH_POINT("epoch.self_grant.after_persist");
   return absl::OkStatus();
 }
 
 absl::Status EpochBook::Claim(const Epoch& epoch, const Epoch& resumed_from) {
   MutexLock lock(mu_);
-  const std::optional<EpochPromises> persist = guard_.Claim(epoch, resumed_from);
+  EpochGuard after = guard_;
+  const std::optional<EpochPromises> persist = after.Claim(epoch, resumed_from);
   if (!persist) return absl::AbortedError(fmt::format("{} was granted", ToText(guard_.granted())));
   HOLDFAST_CRASH_POINT("epoch.claim.before_persist");
   HOLDFAST_RETURN_IF_ERROR(Persist(*persist));
+  guard_ = std::move(after);
   HOLDFAST_CRASH_POINT("epoch.claim.after_persist");
   return absl::OkStatus();
 }

@@ -20,8 +20,9 @@ namespace holdfast::replication {
 //
 // Threading   Thread-safe; a call that has to write blocks the others.
 // Ownership   Borrows the store.
-// Failure     When a promise cannot be written, it is kept in memory and not told: the status is
-//             returned, also by every later call until it could be written.
+// Failure     When a promise to another node cannot be written, it is kept in memory and not told:
+//             the status is returned, also by every later call until it could be written. One to
+//             this node itself (GrantSelf, Claim) is as if it had not been asked for.
 class EpochBook {
  public:
   static absl::StatusOr<std::unique_ptr<EpochBook>> Open(storage::Store& store,

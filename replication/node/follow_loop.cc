@@ -81,7 +81,7 @@ LinkView FollowLoop::View() const {
                 .fault = fault_,
                 .snapshot_bytes = snapshot_bytes_,
                 .snapshot_bytes_total = snapshot_bytes_total_};
-  view.live = !stop_ && !paused_ && machine_.streaming() && view.state != PeerState::kStale;
+  view.live = !stop_ && !paused_ && machine_.following(now);
   return view;
 }
 

@@ -23,7 +23,7 @@ namespace holdfast::replication {
 // What a secondary knows of its link.
 struct LinkView {
   std::optional<std::string> primary;  // whom it follows, or tries to
-  bool live = false;                   // streams, and heard of it lately
+  bool live = false;                   // streams or sends a snapshot, and heard of it lately
   PeerState state = PeerState::kConnecting;
   Epoch epoch;
   std::optional<double> lag_seconds;

@@ -231,9 +231,11 @@ bool Node::Tick(const std::vector<Epoch>& seen) {
 // What was denied here, and what the rows say by now.
 void Node::SettleDenials() {
   if (denials_->empty()) return;
-  absl::Status settled;
-  deps_.ledger.Read(
-      [&](const vault::StateReader& state, Position) { settled = denials_->Settle(state); });
+  std::vector<v1::Denial> carried_out;
+  deps_.ledger.Read([&](const vault::StateReader& state, Position) {
+    carried_out = denials_->CarriedOut(state);
+  });
+  const absl::Status settled = denials_->Settle(carried_out);
   if (!settled.ok()) LogError("denials cannot be kept: {}", holdfast::ToText(settled));
 }
 

@@ -138,7 +138,7 @@ class Node : private PeerHandler {
   bool StepDown(const RoleEffects& effects, RoleEffects& next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   RoleEffects ClaimEpoch(const Epoch& epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   RoleEffects StartEpoch(const Epoch& epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void AppendHandOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool AppendHandOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnEpochSeen(const Epoch& epoch, bool other_acknowledged) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TellRole(bool primary) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndInOrder();
@@ -164,6 +164,7 @@ class Node : private PeerHandler {
   void OnGrant(const GrantAnswer& answer);
   void OnUnreachable(const std::string& node_id);
   void Fetch(const FetchTail& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsCandidate(uint64_t candidacy) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // ---- node_orders.cc
   void Finish(std::function<void()> answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -227,6 +228,7 @@ class Node : private PeerHandler {
   CandidateMode next_mode_ ABSL_GUARDED_BY(mu_) = CandidateMode::kRestart;  // of begin_restart
   std::unique_ptr<CandidateMachine> candidate_ ABSL_GUARDED_BY(mu_);
   uint64_t candidacy_ ABSL_GUARDED_BY(mu_) = 0;  // which one: an answer may be of an earlier one
+  EntryMeta judged_last_ ABSL_GUARDED_BY(mu_);   // where the log of the newest one that won ended
   std::string waiting_ ABSL_GUARDED_BY(mu_);     // why the last candidate gave up
   std::optional<Promotion> promotion_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<Rehearsal> rehearsal_ ABSL_GUARDED_BY(mu_);

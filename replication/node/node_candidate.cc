@@ -15,9 +15,10 @@ namespace {
 constexpr uint32_t kFetchRecords = 512;
 constexpr std::chrono::milliseconds kFetchCallMax{5000};
 
-// Everything that `client` has from `first_seq` on, in place of what is here.
-absl::Status FetchInto(Ledger& ledger, PeerClient& client, uint64_t first_seq) {
-  while (true) {
+// Everything that `client` has from `first_seq` on, in place of what is here, while it is `wanted`.
+absl::Status FetchInto(Ledger& ledger, PeerClient& client, uint64_t first_seq,
+                       const std::function<bool()>& wanted) {
+  while (wanted()) {
     v1::ReadLogRequest request;
     request.set_first_seq(first_seq);
     request.set_records_max(kFetchRecords);
@@ -32,6 +33,7 @@ absl::Status FetchInto(Ledger& ledger, PeerClient& client, uint64_t first_seq) {
     first_seq += entries.size();
     if (first_seq > page.last_seq()) return absl::OkStatus();
   }
+  return absl::CancelledError("the candidate that wanted them has ended");
 }
 
 // Secondaries that must have a write before it is committed.
@@ -106,9 +108,14 @@ bool Node::CarryOutOne(const CandidateEffects& effects, CandidateEffects& next) 
   if (effects.grant_self) {
     const GrantAsk ask = candidate_->Ask(/*dry_run=*/false);
     const absl::Status granted = book_->GrantSelf(*effects.grant_self, ask.k);
-    if (!granted.ok()) {
-      next = candidate_->OnSelfGrantRefused(book_->promises(), deps_.clock.Mono());
+    if (absl::IsAborted(granted)) {
+      next = candidate_->OnSelfGrantRefused(book_->promises());
       return true;
+    }
+    if (!granted.ok()) {  // The machine asks for it again.
+      LogWarning("epoch {} cannot be granted: {}", ToText(*effects.grant_self),
+                 holdfast::ToText(granted));
+      return false;
     }
     // Nothing of an older primary comes into the log that the others are told of.
     follow_->Granted(*effects.grant_self);
@@ -137,11 +144,12 @@ void Node::EndCandidate() {
       RefusalFor(ended->verdict().refusal.value_or(PromotionRefusal::kInterrupted), waiting_));
 }
 
-// The log that was judged is the log that the epoch begins on.
+// The log that was judged is the log that the epoch begins on: StartEpoch looks once more.
 void Node::Resume(const Epoch& epoch) {
   follow_->Pause();
   const std::unique_ptr<CandidateMachine> ended = std::move(candidate_);
-  if (deps_.ledger.Shape().last != ended->facts().log.shape.last) {
+  judged_last_ = ended->facts().log.shape.last;
+  if (deps_.ledger.Shape().last != judged_last_) {
     follow_->Resume();
     waiting_ = "a stream began meanwhile";
     CarryOut(role_.OnRestartGivenUp());
@@ -200,6 +208,10 @@ void Node::OnUnreachable(const std::string& node_id) {
   Wake();
 }
 
+bool Node::IsCandidate(uint64_t candidacy) const {
+  return !stop_ && candidate_ != nullptr && candidacy_ == candidacy;
+}
+
 // On the link's thread, for it takes as long as the other's answers do.
 void Node::Fetch(const FetchTail& order) {
   LogInfo("fetches the records of {} from {} on", order.node_id, order.first_seq);
@@ -207,10 +219,14 @@ void Node::Fetch(const FetchTail& order) {
   const auto link = links_.find(order.node_id);
   if (link == links_.end()) return;  // The machine gives it up in time.
   link->second->Do([this, order, candidacy = candidacy_](PeerClient& client) {
-    const absl::Status fetched = FetchInto(deps_.ledger, client, order.first_seq);
+    const auto wanted = [this, candidacy] {
+      MutexLock relock(mu_);
+      return IsCandidate(candidacy);
+    };
+    const absl::Status fetched = FetchInto(deps_.ledger, client, order.first_seq, wanted);
     if (!fetched.ok()) LogWarning("{}: {}", order.node_id, holdfast::ToText(fetched));
     MutexLock relock(mu_);
-    if (stop_ || candidate_ == nullptr || candidacy_ != candidacy) return;
+    if (!IsCandidate(candidacy)) return;
     const MonoTime now = deps_.clock.Mono();
     CarryOut(fetched.ok() ? candidate_->OnFetched(CandidateLogNow(), now)
                           : candidate_->OnFetchFailed(std::string(fetched.message()), now));

@@ -8,6 +8,7 @@
 #include "replication/node/translate.h"
 #include "server/observe/log.h"
 #include "server/vault/refusal.h"
+#include "server/vault/validate.h"
 
 namespace holdfast::replication {
 namespace {
@@ -20,6 +21,15 @@ constexpr std::chrono::seconds kOrderMax{15};
 PromoteResult Already(const std::string& self, const Epoch& epoch) {
   return {
       .epoch = epoch, .was_primary = true, .complete = true, .lost_records = 0, .grants = {self}};
+}
+
+// It becomes the first write of the epoch: refused then, it would be too late.
+absl::Status CheckLowered(const vault::SetSettings& settings, const vault::StateReader& state) {
+  size_t voters = 0;
+  for (const v1::MemberRow* member : state.Members()) voters += member->never_primary() ? 0 : 1;
+  const absl::Status fits = vault::CheckSettings(settings, voters == 0 ? 0 : voters - 1);
+  if (fits.ok()) return absl::OkStatus();
+  return vault::Refuse(Refusal::kInvalidInput, "sync: " + std::string(fits.message()));
 }
 
 }  // namespace
@@ -72,15 +82,8 @@ absl::Status Node::MayPromote(const PromoteOrder& order) const {
     } else if (me->never_primary()) {
       status = vault::Refuse(Refusal::kNoSuchMember,
                              fmt::format("{} is a member that never becomes primary", self));
-    } else if (order.lowered && order.lowered->k > 0) {
-      size_t voters = 0;
-      for (const v1::MemberRow* member : state.Members()) voters += member->never_primary() ? 0 : 1;
-      if (order.lowered->k >= voters) {
-        status = vault::Refuse(
-            Refusal::kInvalidInput,
-            fmt::format("sync: at most the number of other voting members, {}, got {}", voters - 1,
-                        order.lowered->k));
-      }
+    } else if (order.lowered) {
+      status = CheckLowered(*order.lowered, state);
     }
   });
   return status;
@@ -149,6 +152,9 @@ void Node::FinishPromotion(absl::StatusOr<PromoteResult> result) {
 }
 
 void Node::TickOrders(MonoTime now) {
+  if (promotion_ && now >= promotion_->until && candidate_) {
+    return InterruptCandidate("it was not decided in time");
+  }
   if (promotion_ && now >= promotion_->until) {
     FinishPromotion(vault::Refuse(
         Refusal::kRoleChangeUnderWay,

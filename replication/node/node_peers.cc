@@ -45,8 +45,8 @@ void Node::OnReport(const v1::NodeReport& report) {
   const bool acknowledged = seen.primary && report.state() == "running";
   OnEpochSeen(seen.granted, acknowledged);
   OnEpochSeen(seen.epoch, acknowledged);
-  if (rehearsal_) CarryOutRehearsal(rehearsal_->machine.OnReport(seen, now));
-  if (candidate_) CarryOut(candidate_->OnReport(seen, now));
+  if (rehearsal_) CarryOutRehearsal(rehearsal_->machine.OnReport(seen));
+  if (candidate_) CarryOut(candidate_->OnReport(seen));
   if (hand_over_ && seen.primary) CarryOut(hand_over_->OnEpochSeen(seen.epoch));
   if (acknowledged) OnServes(seen.node_id, seen.epoch);
   Wake();
@@ -65,11 +65,11 @@ absl::StatusOr<v1::GrantResponse> Node::Grant(const PeerIdentity& peer,
     return absl::PermissionDeniedError(
         fmt::format("{} asks for an epoch of {}", peer.node_id, ask.epoch.node_id));
   }
-  const LinkView link = follow_->View();
-  VoterFacts facts;
-  if (link.live) facts.following = link.primary;
   MutexLock lock(mu_);
   if (stop_ || !started_) return absl::UnavailableError("the node starts or stops");
+  VoterFacts facts;
+  const LinkView link = follow_->View();
+  if (link.live) facts.following = link.primary;
   facts.primary = role_.publishing() || role_.role() == Role::kClaiming;
   HOLDFAST_ASSIGN_OR_RETURN(
       const GrantAnswer answer, book_->Decide(ask, std::move(facts), [&](VoterFacts& held_facts) {
@@ -85,7 +85,7 @@ absl::StatusOr<v1::GrantResponse> Node::Grant(const PeerIdentity& peer,
           ask.dry_run ? ", promising nothing" : "", answer.granted ? "granted" : answer.reason);
   if (answer.granted && !ask.dry_run) {
     follow_->Granted(ask.epoch);
-    if (candidate_) CarryOut(candidate_->OnSelfGrantRefused(book_->promises(), deps_.clock.Mono()));
+    if (candidate_) CarryOut(candidate_->OnSelfGrantRefused(book_->promises()));
   }
   return ToMessage(answer);
 }

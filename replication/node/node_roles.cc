@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -33,7 +35,10 @@ bool Node::CarryOutOne(const RoleEffects& effects, RoleEffects& next) {
     deps_.ledger.HoldWrites(std::chrono::milliseconds(0)).IgnoreError();
   }
   if (effects.release_writes) deps_.ledger.ReleaseWrites();
-  if (effects.append_hand_over) AppendHandOver();
+  if (effects.append_hand_over && !AppendHandOver()) {
+    next = role_.OnHandOverNotWritten();
+    return true;
+  }
   if (effects.persist_epoch) {
     next = ClaimEpoch(*effects.persist_epoch);
     return true;
@@ -92,31 +97,43 @@ RoleEffects Node::ClaimEpoch(const Epoch& epoch) {
     return role_.OnEpochPersisted();
   }
   LogWarning("epoch {} cannot be claimed: {}", ToText(epoch), holdfast::ToText(claimed));
-  return role_.OnHigherEpoch(book_->promises().granted);
+  FinishPromotion(vault::Refuse(
+      vault::Refusal::kRoleChangeUnderWay,
+      absl::IsAborted(claimed) ? "another node was promised a newer epoch meanwhile"
+                               : "the claim of the epoch cannot be written; see the node's log"));
+  return role_.OnClaimFailed();
 }
 
 RoleEffects Node::StartEpoch(const Epoch& epoch) {
-  const absl::Status appended =
-      deps_.ledger.StartEpoch(epoch, promotion_ ? promotion_->order.lowered : std::nullopt);
+  const absl::Status appended = deps_.ledger.StartEpoch(
+      epoch, promotion_ ? promotion_->order.lowered : std::nullopt, judged_last_);
   if (appended.ok()) return role_.OnEpochStartAppended();
   LogError("epoch {} cannot begin: {}", ToText(epoch), holdfast::ToText(appended));
-  if (!vault::RefusalOf(appended) || !deps_.ledger.progress().failure.ok()) {
-    return role_.OnLogFailed();
-  }
-  // The vault refused what the order would lower, and nothing was appended.
-  FinishPromotion(appended);
+  if (!deps_.ledger.progress().failure.ok()) return role_.OnLogFailed();
+  // Nothing of it stands: the vault refused what the order would lower, or the disk is full.
+  FinishPromotion(vault::RefusalOf(appended)
+                      ? appended
+                      : vault::Refuse(vault::Refusal::kOverloaded,
+                                      fmt::format("epoch {} cannot begin: {}", ToText(epoch),
+                                                  std::string(appended.message()))));
   return role_.OnHigherEpoch({epoch.number + 1, epoch.node_id});
 }
 
-void Node::AppendHandOver() {
-  if (!handing_) return;
+// False: nothing was appended.
+bool Node::AppendHandOver() {
+  if (!handing_) return false;
   HOLDFAST_CRASH_POINT("hand_over.append.before_record");
   const absl::StatusOr<uint64_t> seq = deps_.ledger.AppendHandOver(handing_->machine.target());
   HOLDFAST_CRASH_POINT("hand_over.append.after_record");
-  if (seq.ok()) return handing_->machine.OnHandOverAppended(*seq);
+  if (seq.ok()) {
+    handing_->machine.OnHandOverAppended(*seq);
+    return true;
+  }
   LogError("the hand-over cannot be written: {}", holdfast::ToText(seq.status()));
-  FinishSwitchover(vault::Refuse(vault::Refusal::kLedgerClosed,
-                                 "the hand-over cannot be written; see the node's log"));
+  FinishSwitchover(vault::Refuse(
+      vault::Refusal::kLedgerClosed,
+      "the hand-over cannot be written, and nothing has changed; see the node's log"));
+  return false;
 }
 
 void Node::TellRole(bool primary) {

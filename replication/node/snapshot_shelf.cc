@@ -40,11 +40,9 @@ absl::StatusOr<ShelvedSnapshotPtr> SnapshotShelf::Get(uint64_t at_least,
     if (newest_ && Fits(newest_, at_least)) return newest_;
     if (!making_) {
       if (!failure_.ok() && deps_.clock.Mono() - failed_at_ < kSnapshotRetryAfter) return failure_;
-      if (const uint64_t committed = deps_.ledger.progress().committed_seq; committed < at_least) {
-        return absl::UnavailableError(
-            fmt::format("a snapshot at {} is needed, committed is {}", at_least, committed));
-      }
-      HOLDFAST_RETURN_IF_ERROR(Begin());
+      // Before that is committed there is none; whoever waits keeps its stream.
+      const bool committed = deps_.ledger.progress().committed_seq >= at_least;
+      if (committed) HOLDFAST_RETURN_IF_ERROR(Begin());
     }
     const auto left = until - deps_.clock.Mono();
     if (left <= std::chrono::nanoseconds(0)) return ShelvedSnapshotPtr();
@@ -83,14 +81,15 @@ absl::Status SnapshotShelf::Begin() {
     {
       MutexLock lock(mu_);
       making_ = false;
-      failure_ = made.status();
+      // One that was called off says nothing about the next.
+      failure_ = absl::IsCancelled(made.status()) ? absl::OkStatus() : made.status();
       failed_at_ = deps_.clock.Mono();
       if (made.ok()) {
         newest_ = *made;
         living_.push_back(*made);
         last_bytes_ = newest_->file.bytes();
       } else {
-        LogError("no snapshot: {}", holdfast::ToText(failure_));
+        LogError("no snapshot: {}", holdfast::ToText(made.status()));
       }
     }
     made_.NotifyAll();

@@ -48,8 +48,8 @@ class SnapshotShelf {
   explicit SnapshotShelf(Deps deps) : deps_(std::move(deps)) {}
   ~SnapshotShelf();
 
-  // One at `at_least` or above: null while it is being made, after waiting for up to `wait`.
-  // RESOURCE_EXHAUSTED: no room for it. UNAVAILABLE: so much is not committed yet.
+  // One at `at_least` or above: null while it is being made, or so much is not committed yet, after
+  // waiting for up to `wait`. RESOURCE_EXHAUSTED: no room for it.
   absl::StatusOr<ShelvedSnapshotPtr> Get(uint64_t at_least, std::chrono::milliseconds wait);
   // One that a follower has a part of; null: not here any more.
   ShelvedSnapshotPtr Find(const std::string& id);

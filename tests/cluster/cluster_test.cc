@@ -11,8 +11,8 @@ namespace holdfast::sim {
 namespace {
 
 constexpr uint64_t kSeeds = 1000;
-// A planted fault may need rare company: a crash right after a grant, two orders at once. The search
-// ends with the first seed that shows it.
+// A planted fault may need rare company: a crash right after a grant, two orders at once. The
+// search ends with the first seed that shows it.
 constexpr uint64_t kPlantedSeeds = 10'000;
 
 Plan PlanOf(uint64_t seed) {

@@ -210,7 +210,7 @@ void Node::EpochRose(const Epoch& epoch) {
     ApplyFollower(live_->follower->OnGranted(epoch));
   }
   if (live_->candidate != nullptr && epoch.node_id != id_) {
-    ApplyCandidate(live_->candidate->OnSelfGrantRefused(live_->guard.promises(), Now()));
+    ApplyCandidate(live_->candidate->OnSelfGrantRefused(live_->guard.promises()));
   }
   ApplyRole(live_->role.OnHigherEpoch(epoch));
 }

@@ -48,7 +48,7 @@ void Node::OnReport(const MemberReport& report) {
   if (report.primary) YieldTo(report.epoch);
   SeeEpoch(report.granted);
   SeeEpoch(report.epoch);
-  if (live_->candidate != nullptr) ApplyCandidate(live_->candidate->OnReport(report, Now()));
+  if (live_->candidate != nullptr) ApplyCandidate(live_->candidate->OnReport(report));
   if (live_->hand_over != nullptr && report.primary) {
     ApplyHandOver(live_->hand_over->OnEpochSeen(report.epoch));
   }
@@ -81,8 +81,7 @@ void Node::UpdatePrimary() {
 
 bool Node::HasLiveStream() const {
   const auto& follower = live_->follower;
-  return follower != nullptr && follower->streaming() &&
-         follower->state(Now()) != replication::PeerState::kStale;
+  return follower != nullptr && follower->following(Now());
 }
 
 // ---- The voter.

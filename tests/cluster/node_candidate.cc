@@ -128,7 +128,7 @@ void Node::Resume(const Epoch& epoch) {
 void Node::GrantSelf(const Epoch& epoch) {
   const auto k = live_->order.k;
   if (!live_->guard.GrantSelf(epoch, k).has_value()) {
-    return ApplyCandidate(live_->candidate->OnSelfGrantRefused(live_->guard.promises(), Now()));
+    return ApplyCandidate(live_->candidate->OnSelfGrantRefused(live_->guard.promises()));
   }
   Trace(fmt::format("grants itself {}", ToText(epoch)));
   const auto done = [this, epoch, attempt = live_->attempt] {

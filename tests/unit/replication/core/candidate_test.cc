@@ -99,7 +99,7 @@ TEST(CandidateWithoutKTest, GivesUpWhenSomebodyKnowsAHigherEpochOrIsASplit) {
   }
   CandidateMachine m(Was(0), kNow);
   m.Begin(kNow);
-  EXPECT_TRUE(m.OnReport(Report("b", E(5, "b"), true), kNow).give_up);
+  EXPECT_TRUE(m.OnReport(Report("b", E(5, "b"), true)).give_up);
 }
 
 TEST(CandidateWithoutKTest, OnlyWhoKnowsTheNewestEpochGoesOn) {
@@ -142,12 +142,14 @@ TEST(CandidateWithoutKTest, AfterItsOwnHandOverItNeedsTheGrantOfTheTarget) {
 TEST(CandidateWithoutKTest, EndsWhenItPromisesANewerEpochItselfOrHearsOfOne) {
   CandidateMachine voter(Was(0, {"b", "c"}), kNow);
   voter.Begin(kNow);
-  EXPECT_TRUE(voter.OnSelfGrantRefused(E(5, "b"), kNow).give_up);
+  EpochPromises promises = Was(0).promises;
+  promises.granted = E(5, "b");
+  EXPECT_TRUE(voter.OnSelfGrantRefused(promises).give_up);
   CandidateMachine told(Was(0, {"b", "c"}), kNow);
   told.Begin(kNow);
   MemberReport report = Report("b", E(4), false);
   report.granted = E(5, "b");
-  EXPECT_TRUE(told.OnReport(report, kNow).give_up);
+  EXPECT_TRUE(told.OnReport(report).give_up);
 }
 
 // ---- A restart with k.
@@ -163,6 +165,17 @@ TEST(CandidateWithKTest, LooksAndPromisesNothingUntilThatWouldSuffice) {
   EXPECT_EQ(m.OnGrantAnswer(Would("b"), kNow + seconds(60)).grant_self, E(5));
   EXPECT_EQ(m.OnSelfGranted(kNow + seconds(60)).ask_grants, Names{"b"});
   EXPECT_EQ(m.OnGrantAnswer(Answer("b", E(5)), kNow + seconds(60)).resume, E(5));
+}
+
+TEST(CandidateWithKTest, AGrantToItselfIsAskedForUntilItIsOnDisk) {
+  CandidateMachine m(Was(1), kNow);
+  m.Begin(kNow);
+  ASSERT_EQ(m.OnGrantAnswer(Would("b"), kNow).grant_self, E(5));
+  EXPECT_FALSE(m.OnTick(kNow + milliseconds(999)).grant_self.has_value());
+  EXPECT_EQ(m.OnTick(kNow + seconds(1)).grant_self, E(5));
+  EXPECT_EQ(m.OnTick(kNow + seconds(2)).grant_self, E(5));
+  EXPECT_EQ(m.OnSelfGranted(kNow + seconds(2)).ask_grants, Names{"b"});
+  EXPECT_FALSE(m.OnTick(kNow + seconds(3)).grant_self.has_value());
 }
 
 TEST(CandidateWithKTest, DoesNotCountRefusalsStrangersOrAnswersToAnotherAsk) {
@@ -192,19 +205,15 @@ TEST(CandidateWithKTest, TriesTheNextNumberWhenARefuserHasPromisedThisOneToAnoth
 }
 
 TEST(CandidateWithKTest, CountsWithTheKOfWhatItPromisedMeanwhile) {
-  for (const bool told_all : {false, true}) {
-    CandidateFacts facts = Was(1, {"b", "c"});
-    CandidateMachine m(facts, kNow);
-    m.Begin(kNow);
-    EpochPromises promises = facts.promises;
-    promises.granted = E(5, "c");
-    if (told_all) promises.granted_ks = {{E(5, "c"), 0}};
-    const CandidateEffects out = told_all ? m.OnSelfGrantRefused(promises, kNow)
-                                          : m.OnSelfGrantRefused(promises.granted, kNow);
-    EXPECT_FALSE(out.give_up);
-    m.OnUnreachable("c", kNow);
-    EXPECT_FALSE(m.OnGrantAnswer(Would("b"), kNow).grant_self.has_value()) << "c may be alone";
-  }
+  CandidateFacts facts = Was(1, {"b", "c"});
+  CandidateMachine m(facts, kNow);
+  m.Begin(kNow);
+  EpochPromises promises = facts.promises;
+  promises.granted = E(5, "c");
+  promises.granted_ks = {{E(5, "c"), 0}};
+  EXPECT_FALSE(m.OnSelfGrantRefused(promises).give_up);
+  m.OnUnreachable("c", kNow);
+  EXPECT_FALSE(m.OnGrantAnswer(Would("b"), kNow).grant_self.has_value()) << "c may be alone";
 }
 
 TEST(CandidateWithKTest, TakesUpANumberThatItGrantedItselfBeforeACrash) {
@@ -253,7 +262,7 @@ TEST(CandidateByOrderTest, RefusesWhileAPrimaryIsReachable) {
   }
   CandidateMachine reported(Ordered(1), kNow);
   reported.Begin(kNow);
-  EXPECT_TRUE(reported.OnReport(Report("a", E(4), true), kNow).give_up);
+  EXPECT_TRUE(reported.OnReport(Report("a", E(4), true)).give_up);
   CandidateFacts facts = Ordered(1);
   facts.following = "a";
   EXPECT_TRUE(CandidateMachine(facts, kNow).Begin(kNow).give_up);
@@ -346,7 +355,7 @@ TEST(CandidateTakeOverTest, AsksForGrantsAtOnceAndIgnoresWhatItsAuthorWas) {
   CandidateMachine m(facts, kNow);
   EXPECT_EQ(m.Begin(kNow).grant_self, E(5, "b"));
   EXPECT_EQ(m.OnSelfGranted(kNow).ask_grants, (Names{"a", "c"}));
-  EXPECT_FALSE(m.OnReport(Report("a", E(4), true), kNow).give_up);
+  EXPECT_FALSE(m.OnReport(Report("a", E(4), true)).give_up);
   GrantAnswer a = Answer("a", E(5, "b"));
   a.setting_k = 0;
   EXPECT_EQ(m.OnGrantAnswer(a, kNow).resume, E(5, "b"));

@@ -157,7 +157,9 @@ TEST(CommitRuleTest, AMemberCountsFromTheMomentThatItVotes) {
   EXPECT_EQ(rule.OnAck("d", Durable(15)), 8u);
   EXPECT_FALSE(rule.Answerable(Level::kReceived, 1, 8));
   EXPECT_FALSE(rule.ConnectedEnough());
-  EXPECT_EQ(rule.OnVoter("d", true), 15u);
+  EXPECT_EQ(rule.OnVoterAppended(12, "d", true), 8u) << "under the old members";
+  rule.OnConnected("b");
+  EXPECT_EQ(rule.OnAck("b", Durable(12)), 15u) << "what follows the record, with the new one";
   EXPECT_TRUE(rule.ConnectedEnough());
   EXPECT_TRUE(rule.Answerable(Level::kReceived, 1, 15));
 }
@@ -170,11 +172,10 @@ TEST(CommitRuleTest, AMemberThatVotesNoMoreCountsNoMoreAndTakesNothingBack) {
     rule.OnAck(id, Durable(14));
   }
   ASSERT_EQ(rule.committed_seq(), 14u);
-  EXPECT_EQ(rule.OnVoter("c", false), 14u);
+  EXPECT_EQ(rule.OnVoterAppended(15, "c", false), 14u);
+  EXPECT_EQ(rule.OnAck("b", Durable(20)), 14u);
+  EXPECT_EQ(rule.OnAck("c", Durable(20)), 15u) << "its own leaving, and nothing behind it";
   EXPECT_EQ(rule.connected(), 1u);
-  rule.OnAck("b", Durable(20));
-  EXPECT_EQ(rule.OnAck("c", Durable(20)), 14u);
-  EXPECT_EQ(rule.OnVoter("c", true), 20u) << "its stream was known all the time";
 }
 
 TEST(CommitRuleTest, AStreamThatEndsLateDoesNotTakeTheNextOneWithIt) {

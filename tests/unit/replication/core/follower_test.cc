@@ -230,6 +230,19 @@ TEST(FollowerTest, GivesUpASilentLinkAndASilentDial) {
   EXPECT_EQ(dialing.OnTick(kNow + milliseconds(10001)).drop, FollowerDrop::kSilent);
 }
 
+// It gives no grant then (docs/promotion.md): a snapshot takes longer than a stream's silence.
+TEST(FollowerTest, FollowsWhileItStreamsAndWhileASnapshotComes) {
+  EXPECT_FALSE(AtHello().following(kNow));
+  FollowerMachine m = AtHello();
+  m.OnHelloAnswer(Answer(HelloVerdict::kSnapshot, E(3)), kNow);
+  EXPECT_TRUE(m.following(kNow + seconds(3)));
+  EXPECT_FALSE(m.following(kNow + milliseconds(3001)));
+  m.OnProgress(kNow + seconds(3));
+  EXPECT_TRUE(m.following(kNow + seconds(6)));
+  EXPECT_TRUE(Streaming().following(kNow));
+  EXPECT_FALSE(Streaming().following(kNow + milliseconds(3001)));
+}
+
 TEST(FollowerTest, ChangesToANewPrimaryAtOnce) {
   FollowerMachine m = Streaming();
   EXPECT_EQ(m.OnPrimaryKnown("b", kNow).drop, FollowerDrop::kNewPrimary);

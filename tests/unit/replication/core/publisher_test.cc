@@ -264,7 +264,8 @@ TEST(SnapshotTest, StreamsOnOnlyOnceTheFollowerHasItDurably) {
   EXPECT_TRUE(effects.send_snapshot);
   EXPECT_FALSE(effects.batch.has_value());
   EXPECT_EQ(machine.state(), PeerState::kSnapshot);
-  EXPECT_FALSE(machine.OnAck({E(4), 0, 0, 0, 5}, kNow).acked.has_value()) << "a sign of life";
+  EXPECT_EQ(machine.OnAck({E(4), 0, 0, 0, 5}, kNow).acked->durable_seq, 3u)
+      << "what it has of ours";
   machine.OnSnapshotSent(18);
   EXPECT_FALSE(machine.OnAck({E(4), 0, 0, 0, 6}, kNow).batch.has_value());
   EXPECT_EQ(machine.OnAck({E(4), 18, 18, 18, 7}, kNow).batch->from, 19u);
@@ -286,7 +287,25 @@ TEST(SnapshotTest, IsChosenWhenAskedForAndWhenCheaperThanTheLog) {
   EXPECT_EQ(PublisherMachine::Judge(hello, log).verdict, HelloVerdict::kContinue);
   hello.needs_snapshot = true;
   PublisherMachine machine(kNow);
-  EXPECT_EQ(machine.OnHello(hello, log, kNow).snapshot_from, 9u);
+  EXPECT_EQ(machine.OnHello(hello, log, kNow).snapshot_from, 10u);
+}
+
+// What a follower holds of ours may have been counted for a commit that is known nowhere yet: a
+// snapshot below it would take that back (docs/adr/0004).
+TEST(SnapshotTest, WaitsUntilWhatTheFollowerHoldsIsCommittedAndCountsItForThat) {
+  HelloInfo hello = HelloOf(OurLog(), 10);
+  hello.needs_snapshot = true;
+  PublisherMachine machine(kNow);
+  EXPECT_EQ(machine.OnHello(hello, Serving(OurLog(), hello), kNow).snapshot_from, 20u);
+  const auto acked = machine.OnAck({E(4), 0, 0, 0, 5}, kNow).acked;
+  ASSERT_TRUE(acked.has_value());
+  EXPECT_EQ(acked->durable_seq, 20u);
+  EXPECT_EQ(acked->applied_seq, 0u);
+
+  hello.last.digest[0] ^= 1;  // Other bytes: nobody knows how much of it is ours.
+  PublisherMachine other(kNow);
+  EXPECT_EQ(other.OnHello(hello, Serving(OurLog(), hello), kNow).snapshot_from, 0u);
+  EXPECT_EQ(other.OnAck({E(4), 0, 0, 0, 5}, kNow).acked->durable_seq, 0u);
 }
 
 TEST(SnapshotTest, WhoHasDivergedGetsOneOfThePrimarysOwnEpoch) {

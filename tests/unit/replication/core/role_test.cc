@@ -147,6 +147,26 @@ TEST(RoleMachineTest, ASwitchoverCanBeAbandonedUntilTheRecordIsAppended) {
   EXPECT_FALSE(m.gate_open());
 }
 
+TEST(RoleMachineTest, AHandOverThatTheDiskDidNotTakeHasNotHappened) {
+  RoleMachine m = PrimaryIn(E(4));
+  EXPECT_EQ(m.OnHandOverNotWritten(), RoleEffects{});
+  m.OnSwitchover();
+  m.OnAppendHandOver();
+  EXPECT_EQ(m.OnHandOverNotWritten(), RoleEffects{.release_writes = true});
+  EXPECT_TRUE(m.gate_open());
+  EXPECT_EQ(m.OnSwitchover(), RoleEffects{.hold_writes = true});
+}
+
+TEST(RoleMachineTest, AClaimThatIsNotOnDiskBeginsNothing) {
+  RoleMachine m;
+  m.OnStart(true);
+  m.OnRestartAllowed(E(4));
+  EXPECT_FALSE(m.OnClaimFailed().append_epoch_start.has_value());
+  EXPECT_EQ(m.OnEpochPersisted(), RoleEffects{});
+  EXPECT_EQ(m.OnDrained(), (RoleEffects{.begin_restart = true, .start_following = true}));
+  EXPECT_EQ(PrimaryIn(E(4)).OnClaimFailed(), RoleEffects{});
+}
+
 TEST(RoleMachineTest, AHigherEpochEndsAHandOverToo) {
   RoleMachine m = PrimaryIn(E(4));
   m.OnSwitchover();

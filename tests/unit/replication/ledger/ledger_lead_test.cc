@@ -84,6 +84,21 @@ TEST_F(LedgerTest, AHandOverIsTheLastRecordOfItsEpoch) {
   EXPECT_TRUE(node_.AddUser("bob").ok());
 }
 
+// Sent before it is stored, it could be all that others know, and its author not (docs/adr/0002).
+TEST_F(LedgerTest, AHandOverThatTheDiskDoesNotTakeIsSeenByNobody) {
+  ASSERT_TRUE(node_.ledger().HoldWrites(milliseconds(1000)).ok());
+  const uint64_t head = node_.ledger().progress().head_seq;
+  node_.disk().set_full(true);
+  EXPECT_TRUE(absl::IsResourceExhausted(node_.ledger().AppendHandOver("b").status()));
+  EXPECT_EQ(node_.ledger().progress().head_seq, head);
+  EXPECT_FALSE(node_.ledger().progress().ended);
+  EXPECT_TRUE(node_.ledger().ReadLog(head + 1, 8, 1 << 20)->empty());
+  node_.disk().set_full(false);
+  node_.ledger().ReleaseWrites();
+  EXPECT_TRUE(node_.AddUser("alice").ok());
+  EXPECT_TRUE(node_.ledger().AppendHandOver("b").ok());
+}
+
 TEST_F(FollowingTest, ACleanStopReachesTheFollower) {
   const auto seq = node_.ledger().AppendCleanStop();
   ASSERT_TRUE(seq.ok());
@@ -108,6 +123,18 @@ TEST_F(LedgerTest, ALoweredLevelCountsForTheStartRecordItself) {
   EXPECT_TRUE(node_.AddUser("alice").ok());  // nobody confirms, nobody has to
   EXPECT_TRUE(node_.ledger().progress().epoch_start_committed);
   EXPECT_EQ(node_.ledger().Held().setting_k, 0U);
+}
+
+TEST_F(LedgerTest, AnEpochBeginsOnTheLogThatWasJudgedOrNotAtAll) {
+  const EntryMeta judged = node_.ledger().Shape().last;
+  ASSERT_TRUE(node_.AddUser("alice").ok());
+  node_.ledger().StepDown();
+  const EntryMeta last = node_.ledger().Shape().last;
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(node_.ledger().StartEpoch(EpochOf(2), std::nullopt, judged)));
+  EXPECT_EQ(node_.ledger().Shape().last, last);
+  EXPECT_FALSE(node_.ledger().progress().leading);
+  EXPECT_TRUE(node_.ledger().StartEpoch(EpochOf(2), std::nullopt, last).ok());
 }
 
 TEST_F(LedgerTest, PendingMembersAreTold) {

@@ -173,6 +173,21 @@ TEST_F(PromotionTest, ADryRunPromisesNothingAndSaysWhatWouldBe) {
   EXPECT_FALSE(alone->refused.ok());
 }
 
+// The vault would refuse such settings as the epoch's first write: too late, the epoch is claimed.
+TEST_F(PromotionTest, ALevelThatCannotBeSetIsRefusedBeforeAnythingIsPromised) {
+  ASSERT_NO_FATAL_FAILURE(Found({&b_, &c_}, Durable(1)));
+  Kill(a_);
+  const uint64_t granted = Granted(c_);
+  vault::SetSettings local = Local();
+  local.k = 1;
+  for (const vault::SetSettings& bad : {Durable(0), Durable(3), local}) {
+    const auto refused = Promote(b_, {.old_primary_is_down = true, .lowered = bad});
+    EXPECT_EQ(WhyNot(refused), Refusal::kInvalidInput) << refused.status();
+  }
+  EXPECT_EQ(Granted(c_), granted);
+  EXPECT_TRUE(Promote(b_).ok());
+}
+
 TEST_F(PromotionTest, OfTwoNodesWithKOneTheLastOneNeedsTheWordAndALowerLevel) {
   ASSERT_NO_FATAL_FAILURE(Found({&b_}, Durable(1)));
   Add(a_, "alice");
@@ -279,12 +294,25 @@ TEST_F(SwitchoverTest, ATargetThatDiesAfterTheRecordIsAskedAgainWhenItComesBack)
   Kill(b_);
   Start(b_);
   // Whoever of the two it is: one serves, with everything, and the other follows.
-  ASSERT_TRUE(Eventually([&] { return a_.Serves() || b_.Serves(); }));
-  Member& now = b_.Serves() ? b_ : a_;
-  Add(now, "bob");
-  ExpectSame(now);
-  EXPECT_TRUE(a_.disk().Knows("alice"));
   said.get_future().wait();
+  Member* now = nullptr;
+  ASSERT_TRUE(Eventually([&] {
+    now = b_.Serves() ? &b_ : &a_;
+    return now->disk().AddUser("bob").ok();
+  }));
+  ExpectSame(*now);
+  EXPECT_TRUE(a_.disk().Knows("alice"));
+}
+
+TEST_F(SwitchoverTest, ARecordThatTheDiskDoesNotTakeLeavesEverythingAsItWas) {
+  ASSERT_NO_FATAL_FAILURE(Found({&b_}, Durable(1)));
+  a_.disk().disk().set_full(true);
+  EXPECT_EQ(vault::RefusalOf(Switchover(a_, b_).status()), Refusal::kLedgerClosed);
+  a_.disk().disk().set_full(false);
+  EXPECT_TRUE(a_.Serves());
+  EXPECT_FALSE(b_.Serves());
+  Add(a_, "zoe");
+  ThereAndBack();
 }
 
 TEST_F(Nodes, AMemberThatIsForgottenIsCutOff) {
