@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <memory>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "api/native/words.h"
 #include "server/base/status_macros.h"
 #include "server/desk/order_desk.h"
+#include "server/desk/sync_level.h"
 
 namespace holdfast::native {
 namespace {
@@ -38,20 +38,10 @@ absl::Status NoOrders() {
   return vault::Refuse(vault::Refusal::kNotServing, "this node takes no orders");
 }
 
-// "durable:1", "local"
-absl::StatusOr<vault::SetSettings> SyncOf(const std::string& text, v1::Policy policy) {
-  const size_t colon = text.find(':');
-  const std::optional<v1::Level> level = LevelOf(text.substr(0, colon));
-  uint32_t k = 0;
-  if (colon != std::string::npos) {
-    const char* const end = text.data() + text.size();
-    const auto [last, error] = std::from_chars(text.data() + colon + 1, end, k);
-    if (error != std::errc() || last != end) {
-      return InvalidInput("sync: expected LEVEL:K with a number K, as durable:1");
-    }
-  }
-  if (!level) return InvalidInput("sync: expected LEVEL:K, LEVEL one of " + LevelWords());
-  return vault::SetSettings{.level = *level, .k = k, .policy = policy};
+absl::StatusOr<vault::SetSettings> SyncOf(const json::string& text, v1::Policy policy) {
+  const absl::StatusOr<desk::SyncLevel> sync = desk::ParseSyncLevel(text);
+  if (!sync.ok()) return InvalidInput("sync: " + std::string(sync.status().message()));
+  return vault::SetSettings{.level = sync->level, .k = sync->k, .policy = policy};
 }
 
 absl::StatusOr<replication::AcceptLoss> AcceptLossOf(const json::value& value) {
@@ -73,7 +63,7 @@ absl::StatusOr<replication::PromoteOrder> PromoteOrderOf(Fields& fields, v1::Pol
   }
   if (const json::value* sync = fields.Any("sync"); sync != nullptr) {
     if (!sync->is_string()) return InvalidInput("sync: expected a text LEVEL:K or null");
-    HOLDFAST_ASSIGN_OR_RETURN(order.lowered, SyncOf(std::string(sync->get_string()), policy));
+    HOLDFAST_ASSIGN_OR_RETURN(order.lowered, SyncOf(sync->get_string(), policy));
   }
   return order;
 }
@@ -211,10 +201,12 @@ IntentOr ForgetNode(const Visit& visit) {
   return Intent{
       .body = std::move(command),
       .answer = [node](const Visit&, const desk::Written& written) -> AnswerOr {
+        json::value held;  // of a request that came again: it is not known any more
+        if (!written.planned.repeated) held = written.planned.secrets_held;
         return Answer{
             .body = {
                 {"node", node},
-                {"secrets_held", written.planned.secrets_held},
+                {"secrets_held", held},
                 {"notes",
                  {"its certificate is refused from now on, and its streams are cut",
                   "it has held every secret of the vault and the root key, and keeps what is on "

@@ -55,6 +55,24 @@ AnswerOr ListTokens(const Visit& visit) {
   return ListAnswer("tokens", std::move(tokens), total);
 }
 
+namespace {
+
+// A token is shown once: what was made for a request that came again was never stored.
+AnswerOr TokenIssued(const Visit& visit, const desk::Written& written, const SecretBytes& token) {
+  if (written.planned.repeated) {
+    return Answer{
+        .body = {{"token", nullptr}, {"token_id", written.planned.token_id}, {"repeated", true}},
+        .status = 201};
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(json::object object,
+                            NewTokenObject(visit, written.planned.token_id, token));
+  Answer answer = CreatedAnswer("token", std::move(object));
+  answer.secret = true;
+  return answer;
+}
+
+}  // namespace
+
 IntentOr IssueToken(const Visit& visit) {
   HOLDFAST_ASSIGN_OR_RETURN(const uint64_t user_id, PathId(*visit.request, "id"));
   HOLDFAST_ASSIGN_OR_RETURN(Fields fields, Fields::Parse(visit.request->body));
@@ -65,12 +83,8 @@ IntentOr IssueToken(const Visit& visit) {
       .user_id = user_id,
       .token = {.hash = visit.desk().HashOf(*token), .expires_ms = ExpiresMs(visit.desk(), days)}};
   return Intent{.body = std::move(command),
-                .answer = [token](const Visit& v, const desk::Written& written) -> AnswerOr {
-                  HOLDFAST_ASSIGN_OR_RETURN(json::object object,
-                                            NewTokenObject(v, written.planned.token_id, *token));
-                  Answer answer = CreatedAnswer("token", std::move(object));
-                  answer.secret = true;
-                  return answer;
+                .answer = [token](const Visit& v, const desk::Written& written) {
+                  return TokenIssued(v, written, *token);
                 }};
 }
 

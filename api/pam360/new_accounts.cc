@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <memory>
 #include <set>
@@ -92,6 +93,22 @@ absl::StatusOr<bool> MarkExisting(const Call& call, Batch& batch) {
   return found;
 }
 
+// A request that came again has added what it added then, and nothing that others have since.
+absl::Status MarkAsThen(const Call& call, const vault::Planned& then, Batch& batch) {
+  if (!then.repeated) return absl::OkStatus();
+  if (batch.NewOnes().accounts.size() == then.account_ids.size()) return absl::OkStatus();
+  return call.desk.Read(*call.caller, [&](const vault::StateReader& state, const v1::UserRow&) {
+    for (Batch::Item& item : batch.items) {
+      const v1::AccountRow* row = state.FindAccountByName(batch.resource_id, item.row.name());
+      const auto& ids = then.account_ids;
+      const bool added =
+          row != nullptr && std::find(ids.begin(), ids.end(), row->id()) != ids.end();
+      item.exists = item.exists || !added;
+    }
+    return absl::OkStatus();
+  });
+}
+
 Answer RenderBatch(const Call& call, const Batch& batch) {
   json::array details(WipedObject().storage());
   bool any = false;
@@ -112,7 +129,11 @@ void AddNewOnes(const CallPtr& call, std::shared_ptr<Batch> batch) {
   absl::StatusOr<desk::WriteOptions> options = http::WriteOptionsOf(call->desk, *call->request);
   if (!options.ok()) return call->Finish(options.status());
   auto done = [call, batch](absl::StatusOr<desk::Written> written) {
-    if (written.ok()) return call->Finish(RenderBatch(*call, *batch), *written);
+    if (written.ok()) {
+      const absl::Status marked = MarkAsThen(*call, written->planned, *batch);
+      if (!marked.ok()) return call->Finish(marked);
+      return call->Finish(RenderBatch(*call, *batch), *written);
+    }
     if (vault::RefusalOf(written.status()) != vault::Refusal::kAlreadyExists) {
       return call->Finish(written.status());
     }

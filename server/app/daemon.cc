@@ -156,8 +156,11 @@ absl::Status Daemon::StartFronts() {
                              .clock = clock_,
                              .node_id = identity_.node_id,
                              .denied = [this] { ssh_->RecheckSessions(); }});
-  lost_ = std::make_unique<desk::LostDesk>(desk::LostDesk::Parts{
-      .desk = *desk_, .node = *node_, .journal = *journal_, .node_id = identity_.node_id});
+  lost_ = std::make_unique<desk::LostDesk>(desk::LostDesk::Parts{.desk = *desk_,
+                                                                 .node = *node_,
+                                                                 .journal = *journal_,
+                                                                 .clock = clock_,
+                                                                 .node_id = identity_.node_id});
   join_ = std::make_unique<setup::JoinDesk>(*desk_, *keys_, clock_);
   health_ = std::make_unique<http::HttpServer>(
       http::ServerOptions{.name = "health",
@@ -214,6 +217,7 @@ void Daemon::Watch() {
     KeepJournal();
     orders_->CarryOutDenials();
     orders_->Flush();
+    lost_->Flush();
   }
 }
 

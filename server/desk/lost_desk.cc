@@ -33,7 +33,10 @@ absl::Status AsRefusal(const absl::Status& status) {
 
 }  // namespace
 
-LostDesk::LostDesk(Parts parts) : parts_(std::move(parts)), thread_([this] { Run(); }) {}
+LostDesk::LostDesk(Parts parts)
+    : parts_(std::move(parts)),
+      refusals_(parts_.journal, parts_.clock),
+      thread_([this] { Run(); }) {}
 
 LostDesk::~LostDesk() {
   {
@@ -42,6 +45,7 @@ LostDesk::~LostDesk() {
   }
   wake_.NotifyAll();
   thread_.join();
+  underway_.WaitForNone();
 }
 
 absl::Status LostDesk::May(const Caller& caller) {
@@ -78,7 +82,9 @@ void LostDesk::Drop(CallerPtr caller, std::string id, Done done) {
   Add(std::move(order));
 }
 
+// Who may not give orders takes no place among those that wait.
 void LostDesk::Add(Order order) {
+  if (const absl::Status may = May(*order.caller); !may.ok()) return Refuse(order, may);
   {
     MutexLock lock(mu_);
     if (!stop_ && orders_.size() < kLostOrdersMax) {
@@ -87,7 +93,7 @@ void LostDesk::Add(Order order) {
       return;
     }
   }
-  order.done(vault::Refuse(vault::Refusal::kOverloaded, "too many of such orders wait"));
+  Refuse(order, vault::Refuse(vault::Refusal::kOverloaded, "too many of such orders wait"));
 }
 
 void LostDesk::Run() {
@@ -110,7 +116,7 @@ void LostDesk::Run() {
   }
 }
 
-void LostDesk::CarryOut(const Order& order) {
+v1::AuditRecord LostDesk::Line(const Order& order) {
   const NodeFacts facts = parts_.desk.Facts();
   v1::AuditRecord line =
       AuditLine(order.operation, ActorOf(*order.caller), order.caller->credential,
@@ -118,14 +124,22 @@ void LostDesk::CarryOut(const Order& order) {
   line.set_reason(
       AuditText(fmt::format("lost write {} of {}", order.id.substr(0, kIdBytesMax), parts_.node_id),
                 2 * kIdBytesMax));
-  absl::StatusOr<Position> result = absl::UnknownError("not done");
-  if (const absl::Status may = May(*order.caller); !may.ok()) {
-    result = may;
-  } else {
-    result = order.run(order.caller->user_name);
-  }
-  if (!result.ok()) result = AsRefusal(result.status());
-  SetResult(line, result.status());
+  return line;
+}
+
+void LostDesk::Refuse(const Order& order, const absl::Status& status) {
+  v1::AuditRecord line = Line(order);
+  SetResult(line, status);
+  refusals_.Record(line, [done = order.done, status, ticket = underway_.Begin()] { done(status); });
+}
+
+void LostDesk::CarryOut(const Order& order) {
+  // Once more: the right may have gone while the order waited.
+  if (const absl::Status may = May(*order.caller); !may.ok()) return Refuse(order, may);
+  absl::StatusOr<Position> result = order.run(order.caller->user_name);
+  if (!result.ok()) return Refuse(order, AsRefusal(result.status()));
+  v1::AuditRecord line = Line(order);
+  SetResult(line, absl::OkStatus());
   if (const absl::Status kept = parts_.journal.AppendAndWait(std::move(line)); !kept.ok()) {
     LogError("the audit record of an order is not durable: {}", ToText(kept));
   }

@@ -11,13 +11,16 @@
 #include "absl/status/statusor.h"
 #include "replication/node/node.h"
 #include "server/audit/journal.h"
+#include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/desk/desk.h"
+#include "server/desk/refusal_recorder.h"
+#include "server/desk/underway.h"
 
 namespace holdfast::desk {
 
 // The door to this node's quarantine, for those who may operate the cluster: list, do again, give
-// up. Every order is in the audit journal, refused or not.
+// up. Every order is in the audit journal, refused or not; refused ones of a kind are counted.
 //
 // Threading   Thread-safe. Orders are carried out one after the other, on a thread of its own: they
 //             wait for the primary. Callbacks run there.
@@ -28,6 +31,7 @@ class LostDesk {
     Desk& desk;
     replication::Node& node;
     audit::Journal& journal;
+    const Clock& clock;
     std::string node_id;
   };
   explicit LostDesk(Parts parts);
@@ -37,6 +41,7 @@ class LostDesk {
   using Done = std::function<void(absl::StatusOr<Position>)>;  // of a drop: no position
   void Apply(CallerPtr caller, std::string id, bool force, Done done);
   void Drop(CallerPtr caller, std::string id, Done done);
+  void Flush() { refusals_.Flush(); }
 
  private:
   struct Order {
@@ -50,11 +55,15 @@ class LostDesk {
   void Add(Order order);
   void Run();
   void CarryOut(const Order& order);
+  void Refuse(const Order& order, const absl::Status& status);
+  v1::AuditRecord Line(const Order& order);
 
   const Parts parts_;
+  RefusalRecorder refusals_;
+  Underway underway_;
   Mutex mu_;
   CondVar wake_;
-  std::deque<Order> orders_ ABSL_GUARDED_BY(mu_);
+  std::deque<Order> orders_ ABSL_GUARDED_BY(mu_);  // of who may give them
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;
 };

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "server/base/encoding.h"
@@ -158,10 +160,22 @@ absl::StatusOr<std::vector<v1::Denial>> OrderDesk::Denials(const Caller& caller)
   return parts_.node.denials().All();
 }
 
+// What no node reports any more is in the rows, or will be reported again.
+void OrderDesk::ForgetCarried(const std::vector<v1::NodeReport>& reports) {
+  std::set<std::string_view> reported;
+  for (const v1::NodeReport& report : reports) {
+    for (const v1::Denial& denial : report.denials()) reported.insert(denial.id());
+  }
+  MutexLock lock(mu_);
+  std::erase_if(carried_, [&](const auto& tried) { return !reported.contains(tried.first); });
+}
+
 void OrderDesk::CarryOutDenials() {
   if (!parts_.desk.Facts().primary) return;
   const MonoTime now = parts_.clock.Mono();
-  for (const v1::NodeReport& report : parts_.desk.Reports()) {
+  const std::vector<v1::NodeReport> reports = parts_.desk.Reports();
+  ForgetCarried(reports);
+  for (const v1::NodeReport& report : reports) {
     for (const v1::Denial& denial : report.denials()) {
       {
         MutexLock lock(mu_);

@@ -60,6 +60,7 @@ class OrderDesk {
   // The record, then `answer`.
   void Record(v1::AuditRecord line, const absl::Status& outcome,
               std::function<void(absl::Status)> answer);
+  void ForgetCarried(const std::vector<v1::NodeReport>& reports);
   absl::Status AddDenial(const Caller& caller, const DenyAsk& ask);
 
   const Parts parts_;

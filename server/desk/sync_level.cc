@@ -37,7 +37,8 @@ absl::StatusOr<SyncLevel> ParseSyncLevel(std::string_view text) {
   for (const Name& name : kNames) {
     if (text.substr(0, colon) != name.text) continue;
     const bool local = name.level == v1::LEVEL_LOCAL;
-    if (local ? colon == std::string_view::npos : k > 0) return SyncLevel{name.level, k};
+    const bool fits = colon == std::string_view::npos || text.substr(colon) == ":0";
+    if (local ? fits : k > 0) return SyncLevel{name.level, k};
   }
   return vault::Refuse(
       vault::Refusal::kInvalidInput,

@@ -9,7 +9,8 @@
 
 namespace holdfast::desk {
 
-// "local", "received:K", "durable:K", "applied:K" with K from 1 to 64; INVALID_INPUT otherwise.
+// "local" (or "local:0"), "received:K", "durable:K", "applied:K" with K from 1 to 64; INVALID_INPUT
+// otherwise.
 absl::StatusOr<SyncLevel> ParseSyncLevel(std::string_view text);
 std::string ToText(const SyncLevel& level);
 // What a write has reached: as ToText, or "local; degraded".

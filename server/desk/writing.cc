@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "server/desk/audit_line.h"
 #include "server/desk/vault_desk.h"
 #include "server/observe/log.h"
 #include "server/vault/refusal.h"
@@ -18,12 +19,28 @@ constexpr int64_t kRequestKeyKeptMs =
     std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::hours(24)).count();
 
 // Both enums have the same four, in the same order.
+constexpr bool SameLevel(v1::Level level, replication::Level its) {
+  return static_cast<int>(level) - 1 == static_cast<int>(its);
+}
+static_assert(SameLevel(v1::LEVEL_LOCAL, replication::Level::kLocal));
+static_assert(SameLevel(v1::LEVEL_RECEIVED, replication::Level::kReceived));
+static_assert(SameLevel(v1::LEVEL_DURABLE, replication::Level::kDurable));
+static_assert(SameLevel(v1::LEVEL_APPLIED, replication::Level::kApplied));
+static_assert(v1::Level_MAX == v1::LEVEL_APPLIED);
 replication::Level LevelOf(v1::Level level) {
   return level == v1::LEVEL_UNSPECIFIED ? replication::Level::kLocal
                                         : static_cast<replication::Level>(level - 1);
 }
 v1::Level LevelOf(replication::Level level) {
   return static_cast<v1::Level>(static_cast<int>(level) + 1);
+}
+
+// The first record says what was done; this one that it was asked for again.
+void MarkRepeated(v1::AuditRecord& line) {
+  const std::string given = line.reason();
+  const std::string reason =
+      given.empty() ? "repeated, nothing changed" : "repeated, nothing changed: " + given;
+  line.set_reason(AuditText(reason, kAuditReasonBytesMax));
 }
 
 }  // namespace
@@ -86,6 +103,7 @@ void VaultDesk::OnWritten(Write write, absl::StatusOr<replication::WriteResult> 
   v1::AuditRecord line = std::move(write.line);
   SetResult(line, result.status());
   if (result.ok()) {
+    if (result->planned.repeated) MarkRepeated(line);
     line.set_position_epoch(result->position.epoch);
     line.set_position_seq(result->position.seq);
     if (line.resource_id() == 0 && !line.resource_name().empty()) {

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <set>
 
 #include "server/vault/refusal.h"
@@ -197,6 +199,63 @@ TEST_F(NativeTest, ATokenIsNotShownAgain) {
   EXPECT_EQ(At(again, "/user/id"), At(first, "/user/id"));
 }
 
+TEST_F(NativeTest, AnIssuedTokenIsNotShownAgain) {
+  const http::Headers with_key{{"AUTHTOKEN", token_}, {"Idempotency-Key", "k1"}};
+  const http::Response first = AskWith(with_key, Method::kPost, "/v1/users/1/tokens", "{}");
+  EXPECT_EQ(first.status, 201) << first.body;
+  const http::Response again = AskWith(with_key, Method::kPost, "/v1/users/1/tokens", "{}");
+  EXPECT_EQ(again.status, 201) << again.body;
+  EXPECT_EQ(At(again, "/token"), "null") << "the one of this request was never stored";
+  EXPECT_EQ(At(again, "/token_id"), At(first, "/token/id"));
+  EXPECT_EQ(At(again, "/repeated"), "true");
+}
+
+TEST_F(NativeTest, AForgetThatIsRepeatedDoesNotSayThatNothingWasHeld) {
+  desk_.AddAccount(1, "srv", "root", "geheim");
+  v1::MemberRow member;
+  member.set_node_id("c");
+  member.set_rest_url("https://c.test:8282");
+  member.set_ssh_address("c.test:6622");
+  member.set_peer_address("c.test:9292");
+  member.set_health_url("http://c.test:8080");
+  member.set_fingerprint(std::string(64, 'c'));
+  desk_.Do(vault::CreateInvite{.node_id = "c",
+                               .token_hash = std::string(32, 'h'),
+                               .expires_ms = StateDesk::kStartMs + 1000});
+  desk_.Do(vault::JoinMember{.invite_hash = std::string(32, 'h'), .member = member});
+  const http::Headers with_key{{"AUTHTOKEN", token_}, {"Idempotency-Key", "k1"}};
+  const http::Response first = AskWith(with_key, Method::kPost, "/v1/nodes/c/forget", "{}");
+  EXPECT_EQ(At(first, "/secrets_held"), "1") << first.body;
+  const http::Response again = AskWith(with_key, Method::kPost, "/v1/nodes/c/forget", "{}");
+  EXPECT_EQ(again.status, 200) << again.body;
+  EXPECT_EQ(At(again, "/secrets_held"), "null");
+}
+
+// Who has lost the right since is not shown by an old request what it no longer sees.
+TEST_F(NativeTest, ARepeatedWriteShowsWhatItsCallerMaySeeNow) {
+  const uint64_t ann = desk_.AddUser("ann", v1::ROLE_PASSWORD_ADMINISTRATOR, "t-ann");
+  const uint64_t bob = desk_.AddUser("bob", v1::ROLE_PASSWORD_USER, "t-bob");
+  const vault::Planned srv = desk_.AddAccount(1, "srv", "root", "geheim");
+  const uint64_t share =
+      desk_.Do(vault::SetShare{ann, srv.id, 0, v1::SHARE_LEVEL_FULL_ACCESS}, 1).id;
+  const auto ask = [&](const char* key, const std::string& path, const std::string& body) {
+    return AskWith({{"AUTHTOKEN", "t-ann"}, {"Idempotency-Key", key}}, Method::kPost, path, body);
+  };
+  const std::string accounts = fmt::format("/v1/resources/{}/accounts", srv.id);
+  const std::string account = R"({"name":"app","secret":"Geheim#2026"})";
+  const std::string view =
+      fmt::format(R"({{"user_id":{},"resource_id":{},"level":"view"}})", bob, srv.id);
+  const http::Response made = ask("k1", accounts, account);
+  ASSERT_EQ(made.status, 201) << made.body;
+  ASSERT_EQ(ask("k1", accounts, account).status, 201) << "it still sees it";
+  const http::Response shared = ask("k2", "/v1/shares", view);
+  ASSERT_EQ(shared.status, 201) << shared.body;
+  ASSERT_EQ(ask("k2", "/v1/shares", view).body, shared.body);
+  desk_.Do(vault::RevokeShare{share}, 1);
+  ExpectRefused(ask("k1", accounts, account), 404, "NO_SUCH_RESOURCE");
+  ExpectRefused(ask("k2", "/v1/shares", view), 404, "NO_SUCH_SHARE");
+}
+
 TEST_F(NativeTest, TheLevelOfAWriteIsAskedForAndTold) {
   const auto post = [&](const std::string& level, const std::string& name) {
     return AskWith({{"AUTHTOKEN", token_}, {"X-Holdfast-Sync", level}}, Method::kPost,
@@ -208,6 +267,18 @@ TEST_F(NativeTest, TheLevelOfAWriteIsAskedForAndTold) {
   for (const char* bad : {"durable", "durable:0", "durable:65", "local:1", "", "Durable:1",
                           "durable:1x", "applied:-1"}) {
     ExpectRefused(post(bad, "x"), 400, "INVALID_INPUT");
+  }
+}
+
+TEST_F(NativeTest, TheLevelOfAPromotionIsReadAsThatOfAWrite) {
+  const auto promote = [&](const std::string& level) {
+    return Post("/v1/promote", R"({"node":"a","sync":")" + level + R"("})");
+  };
+  for (const char* bad : {"durable", "durable:0", "durable:65", "local:3", "", "durable:1x"}) {
+    ExpectRefused(promote(bad), 400, "INVALID_INPUT");
+  }
+  for (const char* good : {"local", "local:0", "durable:1"}) {
+    ExpectRefused(promote(good), 503, "NOT_SERVING");  // read; this node takes no orders
   }
 }
 

@@ -93,6 +93,19 @@ TEST_F(AccountsTest, A2SaysWhichAccountsExisted) {
                                    R"("Account is not added  as it already exists"}}])"));
 }
 
+// The same request again is answered as the first time: not more was added than then.
+TEST_F(AccountsTest, A2RepeatedUnderItsKeySaysWhatWasAddedThen) {
+  const std::string body = EncodedInput(R"({"ACCOUNTLIST":[{"ACCOUNTNAME":"Deploy"},)"
+                                        R"({"ACCOUNTNAME":"app"},{"ACCOUNTNAME":"db"}]})");
+  const auto send = [&] {
+    return Send(http::Method::kPost, resource_ + "/accounts", body, {{"Idempotency-Key", "k1"}});
+  };
+  const http::Response first = send();
+  EXPECT_THAT(first.body, HasSubstr(R"({"Deploy":{"STATUS":"Account is not added  as it)"));
+  EXPECT_THAT(first.body, HasSubstr(R"({"app":{"STATUS":"Account added successfully"}})"));
+  EXPECT_EQ(send().body, first.body);
+}
+
 TEST_F(AccountsTest, A2Failures) {
   const std::string path = resource_ + "/accounts";
   EXPECT_THAT(Post(path, "{}"), FailedWith("Mandatory parameter ACCOUNTLIST is missing."));

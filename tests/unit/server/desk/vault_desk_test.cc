@@ -61,6 +61,24 @@ TEST_F(VaultDeskTest, AWriteKeepsItsReasonAndTicket) {
   EXPECT_EQ(ForReason(ann, "", ""), ann);
 }
 
+TEST_F(VaultDeskTest, ARepeatedWriteIsRecordedAsOne) {
+  const CallerPtr ann = ForReason(LogIn(kAnnToken), "rotation", "");
+  const auto write = [&] {
+    std::promise<absl::StatusOr<Written>> got;
+    desk_->Submit(ann, NewSecret("trout"),
+                  {.idempotency_key = "k1", .request_digest = std::string(32, 'd')},
+                  [&](absl::StatusOr<Written> written) { got.set_value(std::move(written)); });
+    return got.get_future().get();
+  };
+  const absl::StatusOr<Written> first = write();
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(LastJournaled().reason(), "rotation");
+  const absl::StatusOr<Written> again = write();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->position, first->position);
+  EXPECT_EQ(LastJournaled().reason(), "repeated, nothing changed: rotation");
+}
+
 TEST_F(VaultDeskTest, WhatTheGateRefusesLeavesRecordsAndFewOfThem) {
   SetView(false);
   const SecretBytes token = SecretBytes::CopyOf(kAnnToken);
