@@ -31,7 +31,6 @@ struct AuditQuery {
 
 struct AuditPage {
   std::vector<v1::AuditRecord> records;
-  uint64_t total = 0;  // that match, without the limit
 };
 
 // What is collected of one node's journal.

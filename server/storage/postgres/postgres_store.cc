@@ -89,7 +89,10 @@ absl::Status PostgresStore::Commit(const std::vector<std::string>& texts,
 
 absl::StatusOr<LogPoint> PostgresStore::PointAt(uint64_t seq) {
   Writer& writer = *writer_;
-  return ReadPoint([&writer](const std::string& sql) { return writer.Query(sql); }, seq);
+  absl::StatusOr<LogPoint> point =
+      ReadPoint([&writer](const std::string& sql) { return writer.Query(sql); }, seq);
+  HOLDFAST_RETURN_IF_ERROR(Settle(point.status()));
+  return point;
 }
 
 absl::StatusOr<LoadResult> PostgresStore::Load(const std::function<absl::Status(v1::Row&&)>& row) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -19,13 +20,15 @@ constexpr size_t kErrorBytesMax = 300;
 // or end them from outside; a backend whose client is gone ends within a minute.
 constexpr char kSettings[] =
     "SET synchronous_commit = on; SET standard_conforming_strings = on; SET bytea_output = hex; "
-    "SET search_path = pg_catalog; SET statement_timeout = 0; SET lock_timeout = '20s'; "
+    "SET search_path = pg_catalog; SET statement_timeout = 0; "
     "SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; "
     "SET default_transaction_isolation = 'read committed'; "
     "SET default_transaction_read_only = off; SET default_transaction_deferrable = off; "
     "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET jit = off; SET client_min_messages = error; "
     "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; "
     "SET tcp_user_timeout = 20000";
+
+constexpr std::chrono::milliseconds kLockWaitMax{20000};
 
 constexpr char kFindSelf[] =
     "SELECT current_setting('server_version_num')::int, current_setting('fsync'), "
@@ -113,7 +116,10 @@ absl::Status Session::Connect(const std::string& text) {
 }
 
 absl::Status Session::Prepare() {
-  HOLDFAST_RETURN_IF_ERROR(Run(kSettings));
+  // Before the watchdog cuts: that a lock was waited for in vain is an answer, a loss is none.
+  const auto lock_wait = std::min(kLockWaitMax, statement_max_ / 2);
+  HOLDFAST_RETURN_IF_ERROR(
+      Run(fmt::format("{}; SET lock_timeout = {}", kSettings, lock_wait.count())));
   HOLDFAST_ASSIGN_OR_RETURN(const pqxx::result found, Query(kFindSelf));
   HOLDFAST_RETURN_IF_ERROR(CheckServer(found[0], where_));
   backend_pid_ = found[0][5].as<int>();

@@ -6,6 +6,7 @@
 
 #include "server/base/crash_point.h"
 #include "server/base/status_macros.h"
+#include "server/storage/postgres/pause.h"
 
 namespace holdfast::storage::postgres {
 namespace {
@@ -114,18 +115,19 @@ absl::StatusOr<pqxx::result> Writer::Query(const std::string& sql) {
   }
 }
 
+// Whatever keeps the answer away, a lock or a full server, says nothing about the commit: asked
+// again.
 absl::StatusOr<bool> Writer::FindOut(MonoTime deadline) {
-  while (true) {
-    if (locked_->IsPast(deadline)) {
-      return absl::UnavailableError(session().where() + ": lost again and again");
-    }
-    HOLDFAST_RETURN_IF_ERROR(locked_->Reconnect(deadline));
+  std::string why = "lost again and again";
+  while (!locked_->IsPast(deadline)) {
+    if (session().lost()) HOLDFAST_RETURN_IF_ERROR(locked_->Reconnect(deadline));
     const absl::StatusOr<pqxx::result> meta =
         session().Query("SELECT writer, commits FROM holdfast.meta WHERE id = 1");
-    if (session().lost()) continue;
-    HOLDFAST_RETURN_IF_ERROR(meta.status());
-    return JudgeMeta(*meta);
+    if (meta.ok()) return JudgeMeta(*meta);
+    why = std::string(meta.status().message());
+    Pause();
   }
+  return absl::UnavailableError(fmt::format("{}: {}", session().where(), why));
 }
 
 absl::StatusOr<bool> Writer::JudgeMeta(const pqxx::result& meta) const {

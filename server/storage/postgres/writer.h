@@ -43,6 +43,7 @@ class Writer {
   absl::Status Send(const std::vector<std::string>& texts, const std::string& fence);
   absl::Status SendFence(const std::string& sql);
   // After a loss: connects again and tells whether the commit that was under way is there.
+  // UNAVAILABLE: it could not be found out until `deadline`; DATA_LOSS. No other error.
   absl::StatusOr<bool> FindOut(MonoTime deadline);
   absl::StatusOr<bool> JudgeMeta(const pqxx::result& meta) const;
   absl::Status Counted(const absl::Status& status);

@@ -205,16 +205,6 @@ absl::StatusOr<std::vector<AuditCoverage>> ReadAuditCoverage(Connection& connect
 absl::StatusOr<AuditPage> ReadAuditPage(Connection& connection, const AuditQuery& query) {
   AuditPage page;
   const Condition condition = ConditionOf(query);
-  {
-    HOLDFAST_ASSIGN_OR_RETURN(
-        Statement * count,
-        PrepareWith(connection,
-                    fmt::format("SELECT count(*) FROM audit_records WHERE {}", condition.where),
-                    condition));
-    StatementReset reset(*count);
-    HOLDFAST_RETURN_IF_ERROR(count->Step().status());
-    page.total = Unsigned(count->Int(0));
-  }
   HOLDFAST_ASSIGN_OR_RETURN(
       Statement * select,
       PrepareWith(connection,

@@ -63,12 +63,7 @@ absl::StatusOr<AuditPage> SqliteAuditStore::List(const AuditQuery& query) {
   HOLDFAST_RETURN_IF_ERROR(CheckAuditQuery(query));
   MutexLock lock(reader_mu_);
   Connection& reader = *reader_;
-  AuditPage page;
-  HOLDFAST_RETURN_IF_ERROR(reader.ReadOneState([&]() -> absl::Status {
-    HOLDFAST_ASSIGN_OR_RETURN(page, ReadAuditPage(reader, query));
-    return absl::OkStatus();
-  }));
-  return page;
+  return ReadAuditPage(reader, query);
 }
 
 absl::StatusOr<uint64_t> SqliteAuditStore::TrimOlderThan(WallTime before, size_t records_max) {

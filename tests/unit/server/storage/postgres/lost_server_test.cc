@@ -1,6 +1,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include "server/storage/postgres/postgres_audit_store.h"
@@ -149,6 +150,62 @@ TEST_F(LostServerTest, AnotherProcessThatWroteMeanwhileIsDataLoss) {
   EXPECT_EQ(Counts(), Expected(2));
 }
 
+TEST_F(LostServerTest, WhetherACommitIsThereIsAskedUntilThereIsAnAnswer) {
+  auto opened = Open(/*by_proxy=*/true, std::chrono::seconds(8));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  PostgresStore& store = **opened;
+  ASSERT_TRUE(AppendOne(store, 1).ok());
+  proxy_.Refuse(true);
+  proxy_.Plan(SocketProxy::Fault::kAfter, kCommitMark);
+  absl::Status status;
+  std::atomic<bool> answered = false;
+  std::thread writer([&] {
+    status = AppendOne(store, 2);
+    answered = true;
+  });
+  while (proxy_.planned()) std::this_thread::yield();
+  HeldLock lock(*this, "holdfast.meta");
+  proxy_.Refuse(false);
+  std::set<std::string> asked;
+  while (!answered && asked.size() < 2) {  // The second time: the first was in vain.
+    asked.insert(
+        Sql("SELECT query_start FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = "
+            "current_database() AND query LIKE 'SELECT writer%'"));
+    asked.erase("");
+  }
+  lock.End();
+  writer.join();
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Counts(), Expected(2));
+}
+
+TEST_F(LostServerTest, AWriteThatWaitedForALockInVainCanBeTriedAgain) {
+  auto opened = Open(/*by_proxy=*/true, std::chrono::seconds(2));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  PostgresStore& store = **opened;
+  ASSERT_TRUE(AppendOne(store, 1).ok());
+  HeldLock lock(*this, "holdfast.log");
+  EXPECT_EQ(AppendOne(store, 2).code(), StatusCode::kResourceExhausted);
+  EXPECT_TRUE(store.failure().ok());
+  lock.End();
+  EXPECT_TRUE(AppendOne(store, 2).ok());
+  EXPECT_EQ(Counts(), Expected(2));
+}
+
+TEST_F(LostServerTest, SomebodyElsesWriteThatAReadFindsClosesTheStore) {
+  const auto store = MustOpen();
+  const EntryPtr entry = EntryAt(1);
+  ASSERT_TRUE(store->Append({.entries = {&entry, 1}}).ok());
+  proxy_.Refuse(true);
+  proxy_.CutAll();
+  Sql("UPDATE holdfast.meta SET commits = commits + 1");
+  proxy_.Refuse(false);
+  const absl::Status status = store->Append({.applied = AppliedAt(entry)});
+  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("somebody else has written"));
+  EXPECT_EQ(store->failure(), status);
+}
+
 TEST_F(LostServerTest, AWriterThatIsNoLongerItIsStoppedByTheServer) {
   const auto store = MustOpen();
   ASSERT_TRUE(AppendOne(*store, 1).ok());
@@ -213,7 +270,7 @@ TEST_F(LostServerTest, WhatIsAddedToTheAuditStoreAgainIsThereOnce) {
       again = (*store)->Add(records);
     } while (absl::IsUnavailable(again));  // until it is connected again
     EXPECT_TRUE(again.ok()) << again;
-    EXPECT_EQ((*store)->List({})->total, static_cast<uint64_t>(records.records_size()));
+    EXPECT_EQ((*store)->List({})->records.size(), static_cast<uint64_t>(records.records_size()));
     v1::AuditRecord& record = *records.add_records();
     record.set_node_id("a");
     record.set_number(4);
@@ -242,7 +299,7 @@ TEST_F(LostServerTest, AnAuditStoreWhoseServerIsAwayHoldsNobodyUp) {
   while (absl::IsUnavailable((*store)->Add(records))) {
   }
   EXPECT_EQ(*(*store)->Highest("a"), 6u);
-  EXPECT_EQ((*store)->List({})->total, 2u);
+  EXPECT_EQ((*store)->List({})->records.size(), 2u);
 }
 
 }  // namespace

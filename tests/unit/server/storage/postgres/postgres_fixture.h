@@ -7,7 +7,10 @@
 #include <memory>
 #include <string>
 
+#include "server/storage/postgres/connection_string.h"
 #include "server/storage/postgres/postgres_store.h"
+#include "server/storage/postgres/session.h"
+#include "server/storage/postgres/watchdog.h"
 #include "tests/conformance/store_medium.h"
 #include "tests/support/private_postgres.h"
 #include "tests/support/real_clock.h"
@@ -39,6 +42,25 @@ class PostgresFixture : public testing::Test {
     return store.Append({.entries = {&entry, 1}, .rows = rows, .applied = AppliedAt(entry)});
   }
   std::string Sql(const std::string& sql) { return server_.Sql(database_, sql); }
+
+  // Somebody who keeps a table for himself until `End`.
+  class HeldLock {
+   public:
+    HeldLock(const PostgresFixture& fixture, const std::string& table) {
+      const auto connection =
+          CompleteConnectionString(fixture.server_.Connection(fixture.database_));
+      auto session = Session::Open(*connection, watchdog_, std::chrono::minutes(1));
+      EXPECT_TRUE(session.ok()) << session.status();
+      session_ = *std::move(session);
+      EXPECT_TRUE(session_->Run("BEGIN").ok());
+      EXPECT_TRUE(session_->Run("LOCK TABLE " + table + " IN ACCESS EXCLUSIVE MODE").ok());
+    }
+    void End() { EXPECT_TRUE(session_->Run("ROLLBACK").ok()); }
+
+   private:
+    Watchdog watchdog_;
+    std::unique_ptr<Session> session_;
+  };
 
   PrivatePostgres& server_ = PrivatePostgres::Get();
   const RealClock clock_{};

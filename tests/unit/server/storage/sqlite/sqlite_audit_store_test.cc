@@ -6,31 +6,12 @@
 
 #include <filesystem>
 
+#include "tests/support/audit_records.h"
+
 namespace holdfast::storage::sqlite {
 namespace {
 
 using testing::HasSubstr;
-
-v1::AuditRecord Record(const std::string& node_id, uint64_t number, int64_t wall_ms = 1000) {
-  v1::AuditRecord record;
-  record.set_node_id(node_id);
-  record.set_number(number);
-  record.set_wall_ms(wall_ms);
-  record.set_operation("account.retrieve");
-  record.set_result(v1::AUDIT_RESULT_OK);
-  record.set_user_id(number % 2);
-  record.set_account_id(10 + number);
-  record.set_age_ms(-1);
-  return record;
-}
-
-v1::AuditRecords Records(const std::string& node_id, uint64_t first, uint64_t last) {
-  v1::AuditRecords records;
-  for (uint64_t number = first; number <= last; ++number) {
-    *records.add_records() = Record(node_id, number, static_cast<int64_t>(1000 * number));
-  }
-  return records;
-}
 
 class SqliteAuditStoreTest : public testing::Test {
  protected:
@@ -62,11 +43,11 @@ TEST_F(SqliteAuditStoreTest, ADiskThatIsNearlyFullTakesNoCopies) {
   store_.reset();
   auto opened = SqliteAuditStore::Open({.path = path(), .free_bytes_min = uint64_t{1} << 60});
   ASSERT_TRUE(opened.ok()) << opened.status();
-  EXPECT_EQ((*opened)->Add(Records("a", 1, 1)).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ((*opened)->Add(AuditRecordsOf("a", 1, 1)).code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST_F(SqliteAuditStoreTest, ANewerSchemaIsRefusedAndLeftAsItIs) {
-  MustAdd(Records("a", 1, 3));
+  MustAdd(AuditRecordsOf("a", 1, 3));
   store_.reset();
   {
     auto connection = Connection::Open(path(), Connection::Journal::kWal);
@@ -81,7 +62,7 @@ TEST_F(SqliteAuditStoreTest, ANewerSchemaIsRefusedAndLeftAsItIs) {
     ASSERT_TRUE((*connection)->Execute("PRAGMA user_version=1").ok());
   }
   Reopen();
-  EXPECT_EQ(store_->List({})->total, 3u);
+  EXPECT_EQ(store_->List({})->records.size(), 3u);
 }
 
 }  // namespace
