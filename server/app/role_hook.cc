@@ -118,17 +118,20 @@ void RoleHook::RunOnce(const Arguments& arguments) {
 }
 
 std::string RoleHook::Await(int pid) {
+  // Wakes at its end; without one (no descriptor is left) the end is looked for.
   const int handle = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   std::chrono::milliseconds left = longest_;
   std::string killed;
-  while (left.count() > 0 && !Stopped()) {
+  int status = 0;
+  bool ended = waitpid(pid, &status, WNOHANG) != 0;
+  while (!ended && left.count() > 0 && !Stopped()) {
     pollfd wait{.fd = handle, .events = POLLIN, .revents = 0};
     const auto step = std::min(left, kLookEvery);
-    if (poll(&wait, 1, static_cast<int>(step.count())) > 0) break;
+    poll(&wait, 1, static_cast<int>(step.count()));
+    ended = waitpid(pid, &status, WNOHANG) != 0;
     left -= step;
   }
-  int status = 0;
-  if (waitpid(pid, &status, WNOHANG) == 0) {
+  if (!ended) {
     killed = fmt::format("was ended after {} s: ",
                          std::chrono::duration<double>(longest_ - left).count());
     kill(-pid, SIGKILL);

@@ -35,7 +35,9 @@ absl::StatusOr<std::unique_ptr<JournalSink>> JournalSink::Start(Deps deps,
   HOLDFAST_ASSIGN_OR_RETURN(const std::optional<std::string> digits, deps.store.GetFact(fact));
   uint64_t position = deps.journal.oldest() - 1;
   if (digits.has_value()) {
-    HOLDFAST_ASSIGN_OR_RETURN(position, Decode(fact, *digits));
+    HOLDFAST_ASSIGN_OR_RETURN(const uint64_t kept, Decode(fact, *digits));
+    // Beyond its end: the journal was put aside and begun anew, and nothing of it was sent.
+    if (kept <= deps.journal.head()) position = kept;
   }
   return std::unique_ptr<JournalSink>(
       new JournalSink(std::move(deps), std::move(outlet), position));

@@ -2,13 +2,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <sstream>
+#include <thread>
 
 #include "tests/support/real_clock.h"
 
@@ -81,6 +86,33 @@ TEST_F(RoleHookTest, TheEnvironmentIsCleanAndOnlyTheNewestChangeWaits) {
   EXPECT_THAT(Said(), HasSubstr("primary 1 node2"));
   EXPECT_THAT(Said(), Not(HasSubstr("secondary 2")));
   EXPECT_THAT(Said(), Not(HasSubstr("not-for-programs")));
+}
+
+// Makes pidfd_open fail in this thread and in those that it starts from now on.
+void RefusePidfdOpen() {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EMFILE),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{.len = std::size(code), .filter = code};
+  ASSERT_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  ASSERT_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+TEST_F(RoleHookTest, WithoutAHandleTheEndOfAProgramIsSeenToo) {
+  std::thread([this] {
+    ASSERT_NO_FATAL_FAILURE(RefusePidfdOpen());
+    const RealClock clock;
+    const MonoTime began = clock.Mono();
+    RoleHook hook({Program("echo \"$2\" >> " + folder_ + "/said")}, "node2", 15s);
+    hook.Changed(true, 1);
+    ASSERT_TRUE(Eventually([&] { return Said() == "1\n"; })) << Said();
+    hook.Changed(true, 2);
+    ASSERT_TRUE(Eventually([&] { return Said() == "1\n2\n"; })) << Said();
+    EXPECT_LT(clock.Mono() - began, 10s);
+  }).join();
 }
 
 TEST_F(RoleHookTest, AProgramThatHangsIsEndedWithItsChildren) {
