@@ -26,12 +26,14 @@ WRITERS = 16
 
 def make_accounts(cluster):
     resource = cluster.admin(1, 'POST', '/resources', {'name': 'kills', 'type': 'Linux'})['resource']['id']
-    accounts = {}
+    accounts, writers = {}, {}
     for n in range(WRITERS):
         name = f'a{n}'
         made = cluster.admin(1, 'POST', f'/resources/{resource}/accounts', {'name': name, 'secret': value_of(name, 0)})
         accounts[name] = made['account']['id']
-    return accounts
+        _, writers[name] = cluster.new_user(f'writer-{name}')
+        cluster.share(f'writer-{name}', 'kills', 'modify')
+    return accounts, writers
 
 
 def promote(cluster, others):
@@ -81,11 +83,11 @@ def main():
     extra = {} if words.store == 'sqlite' else {'store': words.store}
     cluster = Cluster(words.nodes, words.sync, **extra)
     try:
-        accounts = make_accounts(cluster)
+        accounts, writers = make_accounts(cluster)
         for k in range(2, words.nodes + 1):
             cluster.wait_caught_up(k)
         endpoint = Endpoint({k: cluster.node(k, 'URL') for k in range(1, words.nodes + 1)}, cluster.env['HOLDFAST_CACERT'],
-                            cluster.env['HOLDFAST_TOKEN'])
+                            cluster.env['HOLDFAST_TOKEN'], writers)
         run = Run(endpoint, accounts, seed=words.seed)
         took = []
         with run:

@@ -180,7 +180,7 @@ class ChaosTest(unittest.TestCase):
         print(f'\n  seed {SEED}, {SECONDS:.0f} s', flush=True)
         nodes = Nodes(3, 'durable:1', small_disk=[SMALL_DISK])
         self.addCleanup(nodes.close)
-        accounts = {}
+        accounts, writers = {}, {}
         wait_for('a primary', nodes.primary)
         nodes.must_hf('resource', 'add', 'chaos', '--type', 'Linux')
         for n in range(WRITERS):
@@ -188,7 +188,11 @@ class ChaosTest(unittest.TestCase):
             nodes.must_hf('account', 'add', '--resource', 'chaos', '--account', name, stdin=value_of(name, 0))
             shown = json.loads(nodes.must_hf('account', 'show', '--resource', 'chaos', '--account', name, '--output', 'json'))
             accounts[name] = shown['account']['id'] if 'account' in shown else shown['id']
-        run = Run(Endpoint({k: nodes.url(k) for k in nodes.all()}, nodes.cacert, nodes.token), accounts, seed=SEED)
+            writers[name] = nodes.new_writer(f'writer-{name}', 'chaos')
+        for k in nodes.all():  # A node that does not know a writer yet would refuse it.
+            wait_for(f'node {k} knows them', lambda: f'writer-{name}' in nodes.hf('user', 'list', endpoint=k).stdout)
+        endpoint = Endpoint({k: nodes.url(k) for k in nodes.all()}, nodes.cacert, nodes.token, writers)
+        run = Run(endpoint, accounts, seed=SEED)
         faults = Faults(nodes, run, SEED)
         try:
             with run:

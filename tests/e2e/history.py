@@ -27,11 +27,12 @@ TROUBLE_S = 1.5  # how long after a fault was taken back a node may still be cat
 
 
 class Endpoint:
-    """How clients reach a cluster: REST addresses by node number, the authority, a token."""
+    """How clients reach a cluster: REST addresses by node number, the authority, the token of the readers, and those of the
+    writers by account: each is a user of its own, for a user has 100,000 idempotency keys a day."""
 
-    def __init__(self, urls, cacert, token):
+    def __init__(self, urls, cacert, token, writers):
         self.urls = {k: urllib.parse.urlsplit(url) for k, url in urls.items()}
-        self.token = token
+        self.token, self.writers = token, writers
         self.tls = ssl.create_default_context(cafile=cacert)
 
     def node_of(self, url):
@@ -42,8 +43,8 @@ class Endpoint:
 class Client:
     """One connection a node, made when it is needed and dropped on any error. Not for two threads."""
 
-    def __init__(self, endpoint):
-        self._endpoint = endpoint
+    def __init__(self, endpoint, token=None):
+        self._endpoint, self._token = endpoint, token or endpoint.token
         self._open = {}
 
     def call(self, k, method, path, body=None, headers=None):
@@ -54,7 +55,7 @@ class Client:
             connection = http.client.HTTPSConnection(url.hostname, url.port, context=self._endpoint.tls, timeout=CALL_S)
         try:
             text = None if body is None else json.dumps(body)
-            connection.request(method, path, text, {'AUTHTOKEN': self._endpoint.token, 'Content-Type': 'application/json',
+            connection.request(method, path, text, {'AUTHTOKEN': self._token, 'Content-Type': 'application/json',
                                                     **(headers or {})})
             answer = connection.getresponse()
             raw = answer.read()
@@ -162,7 +163,7 @@ def number_in(secret):
 class Writer(threading.Thread):
     def __init__(self, endpoint, history, account, account_id, end, seed):
         super().__init__(name=f'writer of {account}', daemon=True)
-        self._client, self._endpoint, self._history = Client(endpoint), endpoint, history
+        self._client, self._endpoint, self._history = Client(endpoint, endpoint.writers[account]), endpoint, history
         self._account, self._id, self._end = account, account_id, end
         self._random = random.Random(seed)
         self._at = min(endpoint.urls)

@@ -164,6 +164,13 @@ class Nodes:
             raise AssertionError(f'holdfast {words}: exit {done.returncode}: {done.stderr}')
         return done.stdout
 
+    def new_writer(self, name, resource):
+        """The token of a fresh user that may set the secrets of a resource."""
+        file = self._folder / f'{name}.token'
+        self.must_hf('user', 'add', name, '--role', 'password-user', '--full-name', name, '--rest', '--token-file', file)
+        self.must_hf('share', 'grant', '--user', name, '--resource', resource, '--level', 'modify')
+        return file.read_text().strip()
+
     # ---- processes
 
     def start(self, k, environment=None):
