@@ -432,6 +432,7 @@ struct Replay {
 
 TEST(RandomPlansTest, TheRulesHoldWhateverIsAsked) {
   std::map<std::string, int, std::less<>> accepted;
+  int repeated = 0;  // of all seeds: one alone may have none
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomSource random(seed);
@@ -449,9 +450,10 @@ TEST(RandomPlansTest, TheRulesHoldWhateverIsAsked) {
     }
     if (HasFatalFailure()) return;
     EXPECT_GT(run.refused, 0);
-    EXPECT_GT(run.repeated, 0);
+    repeated += run.repeated;
     for (const auto& [operation, count] : run.accepted) accepted[operation] += count;
   }
+  EXPECT_GT(repeated, 0);
   // Every operation was accepted some time; one command has two: user.lock and user.unlock.
   EXPECT_EQ(accepted.size(), std::variant_size_v<CommandBody> + 1)
       << testing::PrintToString(accepted);
