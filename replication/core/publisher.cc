@@ -37,6 +37,8 @@ const char* ToText(DropReason reason) {
   switch (reason) {
     case DropReason::kSilent:
       return "silent";
+    case DropReason::kNoInstall:
+      return "no_install";
     case DropReason::kBadAck:
       return "bad_ack";
     case DropReason::kOtherEpoch:
@@ -249,10 +251,10 @@ PublisherEffects PublisherMachine::OnBatchSent(uint64_t from, uint64_t to, size_
   return effects;
 }
 
-PublisherEffects PublisherMachine::OnSnapshotSent(uint64_t seq) {
+PublisherEffects PublisherMachine::OnSnapshotSent(uint64_t seq, MonoTime now) {
   if (phase_ == Phase::kSnapshot) {
     sent_ = seq;
-    snapshot_sent_ = true;
+    snapshot_sent_at_ = now;
   }
   return {};
 }
@@ -297,7 +299,7 @@ PublisherEffects PublisherMachine::OnAck(const AckInfo& ack, MonoTime now) {
     // Until the snapshot is in place acknowledgements only say that the follower lives, and that
     // it has taken our epoch: what its log had of ours is durable there, and without it that may
     // never be committed, and so the snapshot never made.
-    if (!snapshot_sent_ || ack.durable_seq < sent_) {
+    if (!snapshot_sent_at_ || ack.durable_seq < sent_) {
       effects.acked = AckInfo{.epoch = epoch_, .received_seq = kept_, .durable_seq = kept_};
       return effects;
     }
@@ -324,6 +326,12 @@ PublisherEffects PublisherMachine::OnTick(MonoTime now) {
     PublisherEffects effects = Drop(DropReason::kSilent, "no acknowledgement");
     state_ = PeerState::kDown;
     return effects;
+  }
+  if (phase_ == Phase::kSnapshot && snapshot_sent_at_ &&
+      now - *snapshot_sent_at_ > limits::kSnapshotInstallMax) {
+    return Drop(DropReason::kNoInstall,
+                fmt::format("the snapshot at {} is not in place {} minutes after it was sent",
+                            sent_, limits::kSnapshotInstallMax.count()));
   }
   PublisherEffects effects;
   if (phase_ == Phase::kHello) return effects;

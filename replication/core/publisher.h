@@ -48,6 +48,7 @@ struct SendBatch {
 
 enum class DropReason {
   kSilent,      // no acknowledgement for kLinkDownAfter
+  kNoInstall,   // a snapshot was sent, and is not in place after kSnapshotInstallMax
   kBadAck,      // beyond what was sent, or out of order
   kOtherEpoch,  // acknowledges another epoch
   kRefused,     // by the hello's verdict
@@ -85,6 +86,8 @@ inline uint64_t SnapshotIsCheaperAbove(uint64_t rows) {
 //                at a time.
 //             3. What acks() tells never goes back, never lies beyond what was sent or is being
 //                sent (an acknowledgement may overtake OnBatchSent).
+//             4. A follower that takes a snapshot in and does not put it in place loses its stream
+//                after kSnapshotInstallMax, however alive it says that it is.
 // Threading   Thread-compatible. One loop owns it. A new stream is a new machine.
 class PublisherMachine {
  public:
@@ -94,7 +97,7 @@ class PublisherMachine {
   // The log has entries up to `head_seq`: durable here or not, they may be sent.
   PublisherEffects OnLogGrew(uint64_t head_seq);
   PublisherEffects OnBatchSent(uint64_t from, uint64_t to, size_t bytes);
-  PublisherEffects OnSnapshotSent(uint64_t seq);
+  PublisherEffects OnSnapshotSent(uint64_t seq, MonoTime now);
   // Pushed at once, as a heartbeat of its own.
   PublisherEffects OnCommitMoved(uint64_t committed_seq);
   PublisherEffects OnAck(const AckInfo& ack, MonoTime now);
@@ -132,7 +135,7 @@ class PublisherMachine {
   uint64_t committed_ = 0;
   uint64_t sent_ = 0;
   uint64_t offered_ = 0;  // end of the SendBatch that is out; its acknowledgement may come first
-  bool snapshot_sent_ = false;
+  std::optional<MonoTime> snapshot_sent_at_;
   uint64_t kept_ = 0;  // while a snapshot is on its way: what the follower's log has of ours
   bool caught_up_ = false;
   bool reading_ = false;  // a SendBatch is out that OnBatchSent has not answered

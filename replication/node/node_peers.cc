@@ -141,6 +141,7 @@ absl::Status Node::Follow(const PeerIdentity& peer, FollowerConnection& connecti
                                            MutexLock lock(serving_mu_);
                                            return serving_;
                                          },
+                                     .is_member = [this, &peer] { return CheckMember(peer).ok(); },
                                      .higher_epoch =
                                          [this](const Epoch& epoch) {
                                            {

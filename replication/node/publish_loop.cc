@@ -254,6 +254,9 @@ void PublishLoop::Watch() {
 bool PublishLoop::SendBatchOf(const SendBatch& first) {
   std::optional<SendBatch> order = first;
   while (order) {
+    // What is ordered was appended before this look: what comes after the record that forgets the
+    // follower is not sent, however soon.
+    if (!deps_.is_member()) return false;
     absl::StatusOr<std::vector<EntryPtr>> entries = deps_.ledger.ReadLog(
         order->from, std::min<size_t>(order->records_max, order->to_max - order->from + 1),
         order->bytes_max);
@@ -304,6 +307,7 @@ absl::StatusOr<ShelvedSnapshotPtr> PublishLoop::TakeSnapshot(uint64_t& offset) {
 }
 
 bool PublishLoop::SendSnapshot() {
+  if (!deps_.is_member()) return false;
   uint64_t offset = 0;
   const absl::StatusOr<ShelvedSnapshotPtr> taken = TakeSnapshot(offset);
   if (!taken.ok() || *taken == nullptr) {
@@ -326,12 +330,16 @@ bool PublishLoop::SendSnapshot() {
   }
   chain_ = snapshot.point.digest;
   MutexLock lock(mu_);
-  machine_.OnSnapshotSent(snapshot.point.seq);
+  machine_.OnSnapshotSent(snapshot.point.seq, deps_.clock.Mono());
   return true;
 }
 
 absl::Status PublishLoop::SendPieces(const ShelvedSnapshot& snapshot, uint64_t offset) {
   const absl::Status cut = absl::CancelledError("the stream was cut");
+  // Whoever takes it byte by byte holds one of the few files that all followers share.
+  const std::chrono::seconds most((snapshot.file.bytes() - offset) /
+                                  limits::kSnapshotBytesPerSecondMin);
+  const MonoTime until = deps_.clock.Mono() + limits::kSnapshotInstallMax + most;
   v1::PrimaryFrame frame;
   *frame.mutable_snapshot_begin() = snapshot.begin;
   frame.mutable_snapshot_begin()->set_offset(offset);
@@ -342,6 +350,7 @@ absl::Status PublishLoop::SendPieces(const ShelvedSnapshot& snapshot, uint64_t o
     frame.mutable_snapshot_chunk()->set_offset(offset);
     frame.mutable_snapshot_chunk()->set_data(std::move(data));
     if (!Send(frame)) return cut;
+    if (deps_.clock.Mono() > until) return absl::DeadlineExceededError("it is taken too slowly");
     HOLDFAST_CRASH_POINT("snapshot.send.in_pieces");
   }
   frame.Clear();

@@ -49,6 +49,8 @@ class PublishLoop {
     SnapshotShelf& shelf;
     // In which epoch this node serves; nullopt: it does not.
     std::function<std::optional<Epoch>()> serving;
+    // The follower still is one; false once the record that forgets it is shown.
+    std::function<bool()> is_member;
     // Somebody knows a higher epoch, or another one of the same number.
     std::function<void(const Epoch&)> higher_epoch;
   };

@@ -41,6 +41,8 @@ inline constexpr size_t kEntryRingBytesMax = 32 * 1024 * 1024;
 inline constexpr std::chrono::seconds kHeartbeatEvery{1};
 inline constexpr std::chrono::seconds kLinkStaleAfter{3};
 inline constexpr std::chrono::seconds kLinkDownAfter{10};
+inline constexpr std::chrono::minutes kSnapshotInstallMax{10};
+inline constexpr size_t kSnapshotBytesPerSecondMin = 64 * 1024;
 inline constexpr std::chrono::seconds kCommitWaitMax{5};
 inline constexpr std::chrono::seconds kRestartAskFor{3};
 inline constexpr std::chrono::milliseconds kReconnectFirst{100};

@@ -151,7 +151,7 @@ void Node::SendSnapshots() {
     world_.network().Send(stream.link, kFollowerEnd, [&follower, link = stream.link, entries] {
       follower.Arrived(link, [&follower, entries] { follower.FollowerSnapshot(entries); });
     });
-    stream.machine.OnSnapshotSent(at);
+    stream.machine.OnSnapshotSent(at, Now());
   }
 }
 

@@ -266,10 +266,30 @@ TEST(SnapshotTest, StreamsOnOnlyOnceTheFollowerHasItDurably) {
   EXPECT_EQ(machine.state(), PeerState::kSnapshot);
   EXPECT_EQ(machine.OnAck({E(4), 0, 0, 0, 5}, kNow).acked->durable_seq, 3u)
       << "what it has of ours";
-  machine.OnSnapshotSent(18);
+  machine.OnSnapshotSent(18, kNow);
   EXPECT_FALSE(machine.OnAck({E(4), 0, 0, 0, 6}, kNow).batch.has_value());
   EXPECT_EQ(machine.OnAck({E(4), 18, 18, 18, 7}, kNow).batch->from, 19u);
   EXPECT_EQ(machine.state(), PeerState::kStreaming);
+}
+
+// It says each second that it lives, and never that the snapshot is in place.
+TEST(SnapshotTest, WhoTakesOneInAndNeverPutsItInPlaceLosesItsStream) {
+  const HelloInfo hello = HelloOf(TestLog().Add(E(1), 3), 3);
+  PrimaryLog log = Serving(OurLog(), hello);
+  log.oldest_retained_seq = 10;
+  PublisherMachine machine(kNow);
+  machine.OnHello(hello, log, kNow);
+  const auto lives_at = [&](MonoTime now) {
+    EXPECT_FALSE(machine.OnAck({E(4), 0, 0, 0, 5}, now).drop.has_value());
+    return machine.OnTick(now).drop;
+  };
+  MonoTime now = kNow + 2 * limits::kSnapshotInstallMax;  // However long the sending took.
+  EXPECT_EQ(lives_at(now), std::nullopt);
+  machine.OnSnapshotSent(18, now);
+  now += limits::kSnapshotInstallMax;
+  EXPECT_EQ(lives_at(now), std::nullopt);
+  EXPECT_EQ(lives_at(now + seconds(1)), DropReason::kNoInstall);
+  EXPECT_EQ(machine.state(), PeerState::kDown);
 }
 
 TEST(SnapshotTest, IsChosenWhenAskedForAndWhenCheaperThanTheLog) {
