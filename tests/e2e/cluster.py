@@ -23,7 +23,8 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 QUICKSTART = CHECKOUT / 'deploy/quickstart'
 PROGRAMS = pathlib.Path(os.environ.get('HOLDFAST_QUICKSTART_BIN', CHECKOUT / 'build/release/bin'))
 POLL_S = 0.02
-STORED = {'applied': 'SELECT applied_epoch, applied_seq, applied_digest, state_digest FROM meta',
+STORED = {'applied': 'SELECT applied_epoch, applied_seq, applied_digest FROM meta',
+          'state': 'SELECT state_digest FROM meta',
           'last': 'SELECT seq, epoch_number, digest FROM log ORDER BY seq DESC LIMIT 1'}
 
 
@@ -258,14 +259,12 @@ class Cluster:
     def stored(self, k):
         """What identifies the vault in the store of a stopped node: its position, and digests of log and rows."""
         if self.store == 'postgres':
-            return {name: self.sql(k, query) for name, query in STORED.items()}
+            return {name: tuple(self.sql(k, query).split('|')) for name, query in STORED.items()}
         with tempfile.TemporaryDirectory() as copy:  # A reader would change the files' shared memory.
             for file in self.data(k).glob('vault.db*'):
                 shutil.copy(file, copy)
             with contextlib.closing(sqlite3.connect(pathlib.Path(copy) / 'vault.db')) as store:
-                meta = store.execute(STORED['applied']).fetchone()
-                last = store.execute(STORED['last']).fetchone()
-        return {'applied': meta, 'last': last}
+                return {name: store.execute(query).fetchone() for name, query in STORED.items()}
 
     def sql(self, k, text, role=None):
         """With a PostgreSQL store: by psql in the database of node k, as the superuser or another role."""
@@ -365,6 +364,25 @@ class ClusterTest(unittest.TestCase):
             if self.cluster.health(k) != 200:
                 self.cluster.start(k)
         self.cluster.wait_primary()
+
+    def stop_and_compare_stores(self):
+        """Stops all nodes, the primary first: the record of its clean stop reaches the others, but the word that it
+        is committed may not. The logs must be the same, and so must what the rows are, which that record does not touch."""
+        primary = self.cluster.wait_primary()
+        others = [k for k in range(1, self.nodes + 1) if k != primary]
+        for k in others:
+            self.cluster.wait_caught_up(k)
+        for k in (primary, *others):
+            self.cluster.stop(k)
+        mine = self.cluster.stored(primary)
+        for k in others:
+            theirs = self.cluster.stored(k)
+            self.assertEqual(theirs['last'], mine['last'], f'the log of node {k}')
+            self.assertEqual(theirs['state'], mine['state'], f'the rows of node {k}')
+            behind = int(mine['applied'][1]) - int(theirs['applied'][1])
+            self.assertIn(behind, (0, 1), f'what node {k} shows')
+            if behind == 0:
+                self.assertEqual(theirs['applied'], mine['applied'], f'what node {k} shows')
 
     def read_everywhere(self, resource, account, secret, **who):
         for k in range(1, self.nodes + 1):

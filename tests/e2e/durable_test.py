@@ -203,8 +203,7 @@ class DurableTest(ClusterTest):
     def test_the_stores_agree_in_the_end(self):
         self.add(self.administrator(1), 'last')
         self.cluster.wait_caught_up(2)
-        self.cluster.must('stop')
-        self.assertEqual(self.cluster.stored(1), self.cluster.stored(2))
+        self.stop_and_compare_stores()
 
 
 if __name__ == '__main__':

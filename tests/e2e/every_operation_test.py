@@ -64,7 +64,7 @@ class EveryOperationTest(ClusterTest):
 
     def test_the_lists_were_understood(self):
         native, pam360 = native_routes(), pam360_routes()
-        self.assertEqual(len(native), 43)
+        self.assertEqual(len(native), 46)
         self.assertEqual(len(pam360), 17)
         self.assertEqual([word for word, _ in ssh_commands()], ['RETRIEVE', 'RESET_LOCAL', 'RESET_REMOTE', 'CREATE'])
         for method, path, op_class in native:

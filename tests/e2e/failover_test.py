@@ -138,8 +138,7 @@ class FailoverTest(ClusterTest):
         self.assertEqual((two['state'], two['lag_records']), ('streaming', 0))
         for k in (1, 2):
             self.read_all_ways(k)
-        self.cluster.must('stop')
-        self.assertEqual(self.cluster.stored(1), self.cluster.stored(2))
+        self.stop_and_compare_stores()
 
     def equal_rows(self):
         one, two = self.cluster.row(1), self.cluster.row(2)

@@ -78,7 +78,10 @@ class NeverPrimaryTest(ClusterTest):
         wait_for('a write is refused', lambda: self.write(1, 'by-one')[0] != 201)
         status, answer = self.write(1, 'refused')
         self.assertEqual(status, 503, answer)
-        self.assertEqual(self.cluster.row(READER, 1)['state'], 'streaming', self.cluster.status(1))
+        wait_for('the primary has heard that the third streams',
+                 lambda: self.cluster.row(READER, 1)['state'] == 'streaming')
+        status, answer = self.write(1, 'refused still')
+        self.assertEqual(status, 503, answer)
 
     def test_no_order_makes_it_primary(self):
         self.assert_refused(self.order('promote', '--node', f'node{READER}', '--old-primary-is-down', '--accept-loss',

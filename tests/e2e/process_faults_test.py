@@ -171,7 +171,7 @@ class StartFaultsTest(ClusterTest):
         cases = ((rest, rest.replace('listen', 'lisen'), 'rest.lisen: unknown key; the nearest known one is rest.listen'),
                  ('[peer]', '[pear]', 'pear.listen: unknown key; the nearest known one is peer.listen'),
                  ('level = ', 'levle = ', 'log.levle: unknown key; the nearest known one is log.level'),
-                 ('kind = "sqlite"', 'kind = "sqlitee"', 'store.kind: expected one of sqlite, got "sqlitee"'),
+                 ('kind = "sqlite"', 'kind = "sqlitee"', 'store.kind: expected one of sqlite, postgres, got "sqlitee"'),
                  (rest, 'listen = "nowhere"', 'rest.listen'),
                  ('[seal]', '[seal', ''))
         before = self.copy.contents()

@@ -13,7 +13,8 @@ OF_A_NODE = {'ID', 'URL', 'HEALTH_URL', 'SSH', 'PID_FILE', 'DATA', 'LOG'}
 OF_THE_CLUSTER = {'BIN', 'ADDR', 'CACERT', 'TOKEN', 'SSH_USER', 'SSH_KEY', 'KNOWN_HOSTS', 'API_TOKEN', 'RESOURCE',
                   'ACCOUNT'}
 STATUS_NODE = ['id', 'role', 'state', 'serving', 'epoch', 'head_seq', 'durable_seq', 'committed_seq', 'applied_seq',
-               'lag_records', 'lag_seconds', 'link_age_seconds', 'url', 'version']
+               'lag_records', 'lag_seconds', 'link_age_seconds', 'snapshot', 'lost_writes', 'url', 'version', 'waiting',
+               'degraded', 'split']
 
 
 class QuickstartTest(ClusterTest):

@@ -4,6 +4,7 @@ The process that uses this must be alone in a network and a mount namespace (`en
 is the hub: a bridge with one virtual link to each node. Everything goes with the process.
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -142,7 +143,12 @@ class Nodes:
             self.must_hf('node', 'invite', self.id(k), '--token-file', invite)
             self._program('holdfast', 'join', '--data', self.data(k), '--config', self._config(k), '--token-file', invite)
             self.start(k)
+        wait_for('all stream', self._all_stream)  # With durable:K a write before that is refused.
         self.must_hf('settings', 'set', '--sync', sync)
+
+    def _all_stream(self):
+        rows = json.loads(self.hf('status', '--output', 'json', endpoint=1).stdout or '{}').get('nodes', [])
+        return [row['state'] for row in rows].count('streaming') == self.count - 1
 
     def _program(self, name, *words):
         done = subprocess.run([PROGRAMS / name, *map(str, words)], capture_output=True, text=True, timeout=120,

@@ -214,8 +214,7 @@ class StoreFaultsTest(ClusterTest):
         self.assertIn('loaded and verified up to ', log)
         self.cluster.start(2)  # and so does the node.
         self.read_everywhere(None, None, self.secret)
-        self.cluster.must('stop')
-        self.assertEqual(self.cluster.stored(1), self.cluster.stored(2))
+        self.stop_and_compare_stores()
 
 
 if __name__ == '__main__':
