@@ -19,13 +19,18 @@ bool IsServing(const json::object& node) {
   return serving != nullptr && serving->is_bool() && serving->get_bool();
 }
 
-// All members serve, and one of them is primary.
+bool IsSplit(const json::object& node) {
+  const json::value* split = node.if_contains("split");
+  return split != nullptr && split->is_bool() && split->get_bool();
+}
+
+// All members serve, one of them is primary, and none has stopped because two are.
 bool IsWhole(const json::array& nodes) {
   const bool primary = std::any_of(nodes.begin(), nodes.end(), [](const json::value& node) {
     return node.is_object() && TextIn(node.get_object(), "role") == "primary";
   });
   return primary && std::all_of(nodes.begin(), nodes.end(), [](const json::value& node) {
-           return node.is_object() && IsServing(node.get_object());
+           return node.is_object() && IsServing(node.get_object()) && !IsSplit(node.get_object());
          });
 }
 
@@ -47,7 +52,7 @@ std::string Remarks(const json::array& nodes) {
     if (!each.is_object()) continue;
     const json::object& node = each.get_object();
     const std::string id = CellText(node.if_contains("id"));
-    if (is(node, "split")) {
+    if (IsSplit(node)) {
       text +=
           id + ": SPLIT: another primary of the same epoch number acknowledged too; promote one\n";
     }

@@ -301,6 +301,11 @@ CandidateEffects CandidateMachine::JudgeGrants(MonoTime now) {
 CandidateEffects CandidateMachine::OnFetched(CandidateLog log, MonoTime now) {
   if (phase_ != Phase::kFetch) return {};
   facts_.log = std::move(log);
+  // Who is ahead still has nothing that could be added here: its log is another one (a split).
+  const auto from = grants_.find(fetching_->node_id);
+  if (from != grants_.end() && IsAhead(from->second.last, facts_)) {
+    unfetchable_.insert(fetching_->node_id);
+  }
   // It may name members that nobody was asked before.
   std::vector<std::vector<std::string>> sets = facts_.log.pending_voters;
   sets.push_back(facts_.log.voters);

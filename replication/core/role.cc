@@ -93,8 +93,9 @@ RoleEffects RoleMachine::OnLogFailed() {
 }
 
 RoleEffects RoleMachine::OnSplit() {
-  if (!publishing()) return {};
+  if (role_ == Role::kClaiming || role_ == Role::kSteppingDown) return {};
   split_ = true;
+  if (!publishing()) return {};
   return StepDown(After::kSecondary);
 }
 

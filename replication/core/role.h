@@ -75,7 +75,8 @@ class RoleMachine {
   // HandOverMachine: the target took no part, so this node is a restarting primary like any other.
   RoleEffects OnHandOverRefused();
   // Two primaries with one number, both have acknowledged: stop, read on, wait for an operator, who
-  // promotes somebody in a higher number.
+  // promotes somebody in a higher number. Of a secondary, one of the two that was started again: it
+  // says so, that the other one hears of it.
   RoleEffects OnSplit();
   // The streams have ended and the ledger answers nobody any more.
   RoleEffects OnDrained();

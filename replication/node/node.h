@@ -140,6 +140,7 @@ class Node : private PeerHandler {
   RoleEffects StartEpoch(const Epoch& epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool AppendHandOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnEpochSeen(const Epoch& epoch, bool other_acknowledged) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool AcknowledgedIn(uint64_t epoch_number) const;
   void TellRole(bool primary) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndInOrder();
   bool FollowersHave(uint64_t seq) const;

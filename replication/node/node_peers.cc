@@ -43,8 +43,9 @@ void Node::OnReport(const v1::NodeReport& report) {
   if (stop_ || !started_) return;
   heard_[report.node_id()] = {report, now};
   const bool acknowledged = seen.primary && report.state() == "running";
-  OnEpochSeen(seen.granted, acknowledged);
-  OnEpochSeen(seen.epoch, acknowledged);
+  // One that has stopped because of a split says that it is secondary. It did acknowledge.
+  OnEpochSeen(seen.granted, acknowledged || report.split());
+  OnEpochSeen(seen.epoch, acknowledged || report.split());
   if (rehearsal_) CarryOutRehearsal(rehearsal_->machine.OnReport(seen));
   if (candidate_) CarryOut(candidate_->OnReport(seen));
   if (hand_over_ && seen.primary) CarryOut(hand_over_->OnEpochSeen(seen.epoch));

@@ -180,7 +180,13 @@ void Node::OnEpochSeen(const Epoch& epoch, bool other_acknowledged) {
     CarryOut(role_.OnHigherEpoch(epoch));
     return;
   }
-  if (*seen != EpochSeen::kConflict || !role_.publishing() || role_.epoch() == epoch) return;
+  // Promised by a grant before anybody served in it: now somebody does, and that ends a split.
+  if (*seen == EpochSeen::kCurrent && other_acknowledged) CarryOut(role_.OnHigherEpoch(epoch));
+  if (*seen != EpochSeen::kConflict || role_.epoch() == epoch) return;
+  if (!role_.publishing()) {
+    if (other_acknowledged && AcknowledgedIn(epoch.number)) CarryOut(role_.OnSplit());
+    return;
+  }
   const ConflictFacts facts{.me = deps_.identity.node_id,
                             .other = epoch.node_id,
                             .i_acknowledged = deps_.ledger.progress().epoch_start_committed,
@@ -201,6 +207,15 @@ void Node::OnEpochSeen(const Epoch& epoch, bool other_acknowledged) {
       CarryOut(role_.OnSplit());
       break;
   }
+}
+
+// As its primary: the log ends in that epoch, and some of it is committed.
+bool Node::AcknowledgedIn(uint64_t epoch_number) const {
+  const LogShape shape = deps_.ledger.Shape();
+  if (shape.history.empty()) return false;
+  const EpochStart& last = shape.history.back();
+  return last.epoch == Epoch{epoch_number, deps_.identity.node_id} &&
+         deps_.ledger.progress().committed_seq >= last.first_seq;
 }
 
 void Node::ExchangeNow(const std::string& node_id) {

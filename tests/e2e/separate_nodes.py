@@ -218,6 +218,10 @@ class Nodes:
                               f'http://{self.host(k)}:8280{path}'], capture_output=True, text=True)
         return int(got.stdout or 0)
 
+    def metrics(self, k):
+        return subprocess.run(['curl', '-s', '--max-time', '5', f'http://{self.host(k)}:8280/metrics'], capture_output=True,
+                              text=True).stdout
+
     def primary(self):
         live = [k for k in self._processes if self.runs(k) and self.health(k, '/primary') == 200]
         return live[0] if len(live) == 1 else None

@@ -310,6 +310,26 @@ TEST(CandidateByOrderTest, FetchesTheTailOfWhoeverIsAheadAndAsksItsNewMembers) {
   EXPECT_EQ(m.OnGrantAnswer(Answer("d", E(5, "b"), {}), kNow).resume, E(5, "b"));
 }
 
+// Two served in one number: what the other one has cannot be put behind what is here.
+TEST(CandidateByOrderTest, WhoIsAheadStillAfterTheFetchIsALossThatMustBeAccepted) {
+  for (const bool accepted : {false, true}) {
+    CandidateFacts facts = Ordered(1);
+    facts.order.accept_loss.unknown = accepted;
+    CandidateMachine m(facts, kNow);
+    m.Begin(kNow);
+    const EntryMeta theirs{E(4, "c"), 9, {}};
+    m.OnUnreachable("a", kNow);
+    m.OnGrantAnswer(Would("c", 1, theirs), kNow);
+    m.OnSelfGranted(kNow);
+    ASSERT_EQ(m.OnGrantAnswer(Answer("c", E(5, "b"), theirs), kNow).fetch, (FetchTail{"c", 7}));
+    const CandidateEffects out = m.OnFetched(facts.log, kNow);
+    EXPECT_FALSE(out.fetch.has_value());
+    EXPECT_EQ(out.resume.has_value(), accepted);
+    EXPECT_EQ(out.give_up, !accepted);
+    EXPECT_EQ(m.verdict().refusal == PromotionRefusal::kWouldLoseData, !accepted);
+  }
+}
+
 TEST(CandidateByOrderTest, AFailedFetchIsALossThatMustBeAccepted) {
   for (const uint64_t accepted : {0, 3}) {
     CandidateFacts facts = Ordered(1);

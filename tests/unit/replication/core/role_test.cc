@@ -104,6 +104,16 @@ TEST(RoleMachineTest, ASplitStopsWithoutARestart) {
   EXPECT_EQ(m.OnSplit(), RoleEffects{});
 }
 
+TEST(RoleMachineTest, ASplitIsKnownAfterARestartTooAndStopsNothingThen) {
+  RoleMachine m;
+  m.OnStart(true);
+  EXPECT_EQ(m.OnSplit(), RoleEffects{});
+  EXPECT_TRUE(m.split());
+  EXPECT_EQ(m.role(), Role::kRestarting);
+  m.OnHigherEpoch(E(5, "b"));
+  EXPECT_FALSE(m.split());
+}
+
 TEST(RoleMachineTest, AGivenUpRestartIsAnOrdinarySecondary) {
   RoleMachine m;
   m.OnStart(true);
