@@ -49,7 +49,7 @@ uint64_t Number(const char* name, uint64_t otherwise) {
 }
 
 TEST(ClusterTest, KeepsItsPromises) {
-  const uint64_t first = Number("HOLDFAST_SEED", 1);
+  const uint64_t first = Number("HOLDFAST_SEED", Number("HOLDFAST_FIRST_SEED", 1));
   const uint64_t count =
       std::getenv("HOLDFAST_SEED") != nullptr ? 1 : Number("HOLDFAST_SEEDS", kSeeds);
   Outcome sum;

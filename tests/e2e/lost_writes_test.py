@@ -9,7 +9,7 @@ from cluster import ClusterTest, id_of, wait_for
 from crashes import Armed
 
 
-class LostWritesTest(ClusterTest):
+class LostWrites(ClusterTest):
     def account(self, k, resource, account):
         resource = id_of(self.cluster.admin(k, 'GET', '/resources?limit=1000')['resources'], resource)
         return id_of(self.cluster.admin(k, 'GET', f'/resources/{resource}/accounts?limit=1000')['accounts'], account)
@@ -104,5 +104,14 @@ class LostWritesTest(ClusterTest):
         self.assertIn('lost_write.drop', records)
 
 
+class LostWritesTest(LostWrites):
+    pass
+
+
+class PostgresLostWritesTest(LostWrites):
+    store = 'postgres'
+
+
 if __name__ == '__main__':
+    del LostWrites
     unittest.main()

@@ -63,6 +63,22 @@ class PromotionTest(ClusterTest):
         status, answer = self.write(k, name)
         self.assertEqual(status, 201, answer)
 
+    def who_is_behind_fetches_first(self):
+        self.cluster.kill(2)
+        names = {f'three-tail-{i}' for i in range(5)}
+        for name in names:
+            self.assert_written(1, name)
+        self.cluster.wait_caught_up(3)
+        self.cluster.kill(1)
+        with Armed(self.cluster, 2, 'promotion.fetch.in_pieces:1') as armed:
+            wait_for('node 2 answers', lambda: self.cluster.health(2) == 200)
+            self.promote(2)
+            armed.wait_for_death()
+        self.cluster.start(2)
+        answer = self.must_promote(2)
+        self.assertEqual(answer['complete'], True)
+        self.assertLessEqual(names, self.names(2))
+
 
 class ThreeNodes(PromotionTest):
     nodes, sync = 3, 'durable:1'
@@ -126,21 +142,7 @@ class ThreeNodes(PromotionTest):
         self.cluster.wait_caught_up(1)
         self.assertIn('three-awake', self.names(1))
 
-    def test_who_is_behind_fetches_first_also_when_it_dies_on_the_way(self):
-        self.cluster.kill(2)
-        names = {f'three-tail-{i}' for i in range(5)}
-        for name in names:
-            self.assert_written(1, name)
-        self.cluster.wait_caught_up(3)
-        self.cluster.kill(1)
-        with Armed(self.cluster, 2, 'promotion.fetch.in_pieces:1') as armed:
-            wait_for('node 2 answers', lambda: self.cluster.health(2) == 200)
-            self.promote(2)
-            armed.wait_for_death()
-        self.cluster.start(2)
-        answer = self.must_promote(2)
-        self.assertEqual(answer['complete'], True)
-        self.assertLessEqual(names, self.names(2))
+    test_who_is_behind_fetches_first_also_when_it_dies_on_the_way = PromotionTest.who_is_behind_fetches_first
 
     def test_reads_go_on_and_a_new_primary_is_found_without_help(self):
         secret = self.cluster.new_account('three-reads', 'app')
@@ -154,6 +156,11 @@ class ThreeNodes(PromotionTest):
         wait_for('node 2 streams', lambda: self.cluster.row(2)['state'] == 'streaming', seconds=5)
         for k in (2, 3):
             self.assertEqual(self.cluster.ssh_retrieve(k, 'three-reads', 'app'), secret)
+
+
+class ThreeNodesPostgres(PromotionTest):
+    nodes, sync, store = 3, 'durable:1', 'postgres'
+    test_who_is_behind_fetches_first_also_when_it_dies_on_the_way = PromotionTest.who_is_behind_fetches_first
 
 
 class TwoNodesDurable(PromotionTest):

@@ -129,6 +129,18 @@ class SwitchoverTest(ClusterTest):
         self.cluster.start(2)
         self.one_primary_with(f'before {point}')
 
+    def primary_dies_at_each_step(self):
+        for point in POINTS_OF_THE_PRIMARY:
+            with self.subTest(point=point):
+                self.setUp()
+                self.primary_dies_at(point)
+
+    def target_dies_at_each_step(self):
+        for point in POINTS_OF_THE_TARGET:
+            with self.subTest(point=point):
+                self.setUp()
+                self.target_dies_at(point)
+
     def one_primary_with(self, name):
         primary = self.cluster.wait_primary()
         self.cluster.admin(primary, 'POST', '/resources', {'name': f'after {name}', 'type': 'Linux'})
@@ -144,16 +156,10 @@ class ThreeNodesDurable(SwitchoverTest):
         self.goes_there_and_back()
 
     def test_the_primary_dies_at_each_step(self):
-        for point in POINTS_OF_THE_PRIMARY:
-            with self.subTest(point=point):
-                self.setUp()
-                self.primary_dies_at(point)
+        self.primary_dies_at_each_step()
 
     def test_the_target_dies_at_each_step(self):
-        for point in POINTS_OF_THE_TARGET:
-            with self.subTest(point=point):
-                self.setUp()
-                self.target_dies_at(point)
+        self.target_dies_at_each_step()
 
     def test_refused_when_the_target_is_not_there(self):
         self.cluster.kill(3)
@@ -164,6 +170,15 @@ class ThreeNodesDurable(SwitchoverTest):
     def refused_switch(self, to):
         got = self.switch(to)
         return json.loads(got.stderr)['error'] if got.returncode == 2 else None
+
+
+class ThreeNodesPostgres(SwitchoverTest):
+    nodes, sync, store = 3, 'durable:1', 'postgres'
+    def test_the_primary_dies_at_each_step(self):
+        self.primary_dies_at_each_step()
+
+    def test_the_target_dies_at_each_step(self):
+        self.target_dies_at_each_step()
 
 
 class TwoNodesLocal(SwitchoverTest):
