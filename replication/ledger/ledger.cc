@@ -50,7 +50,7 @@ LedgerProgress Ledger::progress() const {
   progress.epoch_start_committed =
       rule_ != nullptr && epoch_start_seq_ != 0 && progress.shown.seq >= epoch_start_seq_;
   progress.degraded = rule_ != nullptr && (rule_->degraded() || gave_up_);
-  progress.disk_full = disk_full_;
+  progress.store_fault = store_fault_;
   progress.ended = ended_;
   progress.end = end_;
   progress.failure = failure_;

@@ -43,7 +43,7 @@ struct LedgerProgress {
   bool leading = false;
   bool epoch_start_committed = false;  // of the epoch that it leads
   bool degraded = false;               // leading, policy degrade: acknowledges alone at the moment
-  bool disk_full = false;              // leading: what was sent waits for room on this disk
+  absl::Status store_fault;            // leading: why what was sent waits to be stored
   bool ended = false;                  // leading, and a hand-over or clean-stop record is appended
   LogTail end;                         // of what is durable
   absl::Status failure;                // not OK: closed, reads go on
@@ -385,7 +385,7 @@ class Ledger {
   LogTail end_ ABSL_GUARDED_BY(mu_);         // of the durable log
   bool ended_ ABSL_GUARDED_BY(mu_) = false;  // by us, in the epoch that we lead
   bool held_ ABSL_GUARDED_BY(mu_) = false;
-  bool disk_full_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status store_fault_ ABSL_GUARDED_BY(mu_);
   // Policy degrade: a level was given up once, and too few have come back since.
   bool gave_up_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;  // writes left the queue and are not appended yet
@@ -408,6 +408,9 @@ class Ledger {
 inline constexpr uint64_t kDigestEvery = 1024;
 inline constexpr size_t kDigestMarks = 64;
 LogTail EndOf(const v1::Record& record);
+// What failed to be stored may be given to the store again: no room, or its server is away.
+bool MayStoreLater(const absl::Status& stored);
+std::string FaultText(const absl::Status& fault);  // as a clause; empty: no fault
 
 // The row of the cluster that a record puts, or nullptr; and the k of the commit rule in it.
 const v1::ClusterRow* ClusterRowIn(const v1::Record& record);

@@ -72,25 +72,24 @@ void Ledger::ExpireAnswers() {
 }
 
 void Ledger::Expire(Answer answer) {
-  bool full = false;
+  std::string fault;
   {
     MutexLock lock(mu_);
     const bool committed = answer.seq <= track_->applied_seq();
     if (committed && rule_ != nullptr && !SettingNow().block) gave_up_ = true;
     answer.result.degraded = committed && gave_up_;
-    full = disk_full_;
+    fault = FaultText(store_fault_);
   }
   if (answer.result.degraded) return answer.done(std::move(answer.result));
   const std::string position = ToText(answer.result.position);
   answer.done(vault::UnknownAt(
       answer.result.position,
-      full ? fmt::format(
-                 "sent to the secondaries at position {}, and the disk of this node is full; "
-                 "it may or may not be kept",
-                 position)
-           : fmt::format("durable on this node at position {}, not confirmed by {} secondaries in "
-                         "time; it may or may not be kept",
-                         position, answer.result.level.k)));
+      !fault.empty()
+          ? fmt::format("sent to the secondaries at position {}, and {}; it may or may not be kept",
+                        position, fault)
+          : fmt::format("durable on this node at position {}, not confirmed by {} secondaries in "
+                        "time; it may or may not be kept",
+                        position, answer.result.level.k)));
 }
 
 void Ledger::FailAnswers(const absl::Status& why) {

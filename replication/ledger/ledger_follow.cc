@@ -96,7 +96,7 @@ ForeignOutcome Ledger::AppendForeignNow(const ForeignBatch& batch) {
   if (judged.append == 0) return {};
   const uint64_t head = window_.head_seq();
   absl::Status status = PushForeign(batch, judged);
-  if (absl::IsResourceExhausted(status)) {
+  if (MayStoreLater(status)) {
     TakeBack(head);
     return {.refusal = BatchRefusal::kNoRoom, .detail = std::string(status.message())};
   }
@@ -172,7 +172,7 @@ absl::Status Ledger::CutNow(uint64_t seq) {
     }
   }
   absl::Status status = store_.CutAfter(seq);
-  if (absl::IsResourceExhausted(status)) return status;  // nothing was cut
+  if (MayStoreLater(status)) return status;  // nothing was cut
   {
     MutexLock lock(mu_);
     HOLDFAST_CHECK(!track_->CutAfter(seq).refused);

@@ -81,8 +81,9 @@ absl::Status Ledger::StartNow(const Epoch& epoch, const std::optional<vault::Set
   HOLDFAST_CRASH_POINT("epoch.start.after_record");
   if (!result.ok()) CloseWith(result);
   if (result.ok() && unstored_ > 0) {
+    const absl::Status fault = progress().store_fault;
     StepDownNow();
-    return absl::ResourceExhaustedError("the disk of this node is full");
+    return absl::ResourceExhaustedError(FaultText(fault));
   }
   return result;
 }
@@ -165,7 +166,7 @@ absl::StatusOr<uint64_t> Ledger::AppendLast(v1::Record record) {
         return;
       }
       if (unstored_ > 0) {
-        result = absl::ResourceExhaustedError("the disk of this node is full");
+        result = absl::ResourceExhaustedError(FaultText(store_fault_));
         return;
       }
       if (rule_ == nullptr || ended_) {

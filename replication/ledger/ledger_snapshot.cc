@@ -15,7 +15,11 @@ absl::StatusOr<std::vector<EntryPtr>> Ledger::ReadLog(uint64_t first_seq, size_t
                                                       size_t bytes_max) {
   std::vector<EntryPtr> entries = ring_.Read(first_seq, records_max, bytes_max);
   if (!entries.empty()) return entries;
-  return store_.ReadLog(first_seq, records_max, bytes_max);
+  // Beyond the head, the store may have what an append left whose outcome was never known.
+  HOLDFAST_ASSIGN_OR_RETURN(entries, store_.ReadLog(first_seq, records_max, bytes_max));
+  MutexLock lock(mu_);
+  while (!entries.empty() && entries.back()->seq > track_->head_seq()) entries.pop_back();
+  return entries;
 }
 
 std::optional<Digest> Ledger::DigestAt(uint64_t seq) {

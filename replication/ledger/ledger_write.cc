@@ -23,6 +23,16 @@ constexpr milliseconds kGrace{200};
 
 }  // namespace
 
+bool MayStoreLater(const absl::Status& stored) {
+  return absl::IsResourceExhausted(stored) || absl::IsUnavailable(stored);
+}
+
+std::string FaultText(const absl::Status& fault) {
+  if (fault.ok()) return "";
+  return absl::IsUnavailable(fault) ? "the database of this node is away"
+                                    : "the disk of this node is full";
+}
+
 void Ledger::Submit(vault::Command command, WriteOptions options, WriteDone done) {
   command.primary = options_.node_id;
   absl::Status refused;
@@ -55,9 +65,9 @@ absl::Status Ledger::MayWrite(const Setting& setting, const LevelAsk& level) con
   if (ended_) {
     return vault::Refuse(vault::Refusal::kNotPrimary, "this node gives up being primary");
   }
-  if (disk_full_) {
+  if (!store_fault_.ok()) {
     return vault::Refuse(vault::Refusal::kOverloaded,
-                         "the disk of this node is full; nothing was written");
+                         FaultText(store_fault_) + "; nothing was written");
   }
   // Enough secondaries, and yet they confirm nothing; or a policy that does not ask for them.
   const uint64_t pending = window_.head_seq() - track_->committed_seq();
@@ -174,18 +184,18 @@ absl::Status Ledger::StorePushed() {
     commits = then.OnOwnDurable(head);
   }
   const absl::Status stored = StoreAppend(entries, commits, history);
-  const bool full = absl::IsResourceExhausted(stored);
-  if (!stored.ok() && !full) return stored;
+  if (!stored.ok() && !MayStoreLater(stored)) return stored;
   LogTail end = EndOf(*window_.at(head).record);
   MutexLock lock(mu_);
-  if (full != disk_full_) {
-    disk_full_ = full;
+  if (stored.code() != store_fault_.code()) {
     store_again_after_ = kStoreAgainFirst;
-    LogWarning("{}", full ? "the disk is full; writes are refused until there is room: " +
-                                holdfast::ToText(stored)
-                          : "there is room on the disk again");
+    LogWarning("{}", stored.ok()
+                         ? "the store takes writes again"
+                         : FaultText(stored) + "; writes are refused until it takes them: " +
+                               holdfast::ToText(stored));
   }
-  if (full) {
+  store_fault_ = stored;
+  if (!stored.ok()) {
     store_again_at_ = clock_.Mono() + store_again_after_;
     store_again_after_ = std::min(2 * store_again_after_, kStoreAgainMax);
     return absl::OkStatus();
@@ -214,7 +224,7 @@ void Ledger::DropUnstored() {
   unstored_ = 0;
   {
     MutexLock lock(mu_);
-    disk_full_ = false;
+    store_fault_ = absl::OkStatus();
     if (!failure_.ok()) return;
     HOLDFAST_CHECK(!track_->CutAfter(seq).refused);
   }

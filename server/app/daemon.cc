@@ -296,7 +296,7 @@ http::HealthView Daemon::Health() const {
   if (me.has_lag_seconds()) health.lag_seconds = me.lag_seconds();
   const replication::LedgerProgress progress = ledger_->progress();
   absl::Status log = progress.failure;
-  if (progress.disk_full) log = absl::ResourceExhaustedError("the disk is full");
+  if (log.ok()) log = progress.store_fault;
   const absl::Status journal = JournalTakes(*journal_, config_.audit.when_full == "refuse");
   const std::string short_of_room = WhyShortOfRoom(journal_->room());
   const bool enough = ledger_->ConnectedEnough() && !progress.degraded;
@@ -327,6 +327,8 @@ void Daemon::Stop() {
     if (stop_) return;
     stop_ = true;
   }
+  if (store_) store_->StopWaiting();
+  if (audit_store_) audit_store_->StopWaiting();
   wake_.NotifyAll();
   if (watch_.joinable()) watch_.join();
   if (subscription_ != 0) ledger_->Unsubscribe(subscription_);

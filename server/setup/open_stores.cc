@@ -7,6 +7,7 @@
 
 #include "server/base/status_macros.h"
 #include "server/setup/node_folder.h"
+#include "server/storage/damage.h"
 #include "server/storage/postgres/postgres_audit_store.h"
 #include "server/storage/postgres/postgres_store.h"
 #include "server/storage/sqlite/sqlite_audit_store.h"
@@ -101,19 +102,13 @@ std::string AuditStoreName(const Config& config) {
 absl::Status InStore(const absl::Status& status, const Config& config) {
   const std::string text(status.message());
   const bool damage = absl::IsDataLoss(status) || absl::IsUnauthenticated(status);
-  if (!damage || text.starts_with(config.node.data)) return status;
+  if (!damage || text.ends_with(storage::kDamageNextStep)) return status;
   if (IsDatabase(config)) {
-    return absl::Status(status.code(),
-                        fmt::format("the database of node {}: {}; nothing was changed; drop the "
-                                    "schema holdfast in it and let this node join again, or "
-                                    "restore a backup (docs/postgres.md)",
-                                    config.node.id, text));
+    return absl::Status(status.code(), fmt::format("the database of node {}: {}; {}",
+                                                   config.node.id, text, storage::kDamageNextStep));
   }
-  return absl::Status(
-      status.code(),
-      fmt::format("{}: {}; nothing was changed; move the file away with its -wal and let this node "
-                  "join again, or restore a backup",
-                  PathIn(config.node.data, kStoreFile), text));
+  return absl::Status(status.code(), fmt::format("{}: {}; {}", PathIn(config.node.data, kStoreFile),
+                                                 text, storage::kDamageNextStep));
 }
 
 }  // namespace holdfast::setup

@@ -70,6 +70,9 @@ class AuditStore {
 
   // Retention: removes records older than `before`, at most `records_max`; the number that went.
   virtual absl::StatusOr<uint64_t> TrimOlderThan(WallTime before, size_t records_max) = 0;
+
+  // The process ends: nothing waits for a server that is away any more.
+  virtual void StopWaiting() {}
 };
 
 // INVALID_ARGUMENT naming what is wrong.

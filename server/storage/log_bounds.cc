@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/storage/row_table.h"
@@ -40,9 +42,8 @@ LogPoint PointOf(const LogEntry& entry) {
   return {.seq = entry.seq, .epoch = entry.epoch, .digest = entry.digest};
 }
 
-absl::StatusOr<LogBounds> LogBounds::AfterAppend(
-    const AppendBatch& batch,
-    const std::function<absl::StatusOr<LogPoint>(uint64_t seq)>& point_at) const {
+absl::StatusOr<LogBounds> LogBounds::AfterAppend(const AppendBatch& batch,
+                                                 const PointAt& point_at) const {
   HOLDFAST_RETURN_IF_ERROR(CheckEntries(*this, batch.entries));
   for (const v1::RowChange* change : batch.rows) {
     if (change == nullptr) return absl::InvalidArgumentError("append: a row change is null");
@@ -76,6 +77,56 @@ absl::StatusOr<LogBounds> LogBounds::AfterAppend(
                     holdfast::ToText(to), point.epoch.number, point.seq));
   }
   after.applied = *batch.applied;
+  return after;
+}
+
+absl::StatusOr<LogBounds::Rest> LogBounds::RestOf(const AppendBatch& batch,
+                                                  const PointAt& point_at) const {
+  Rest rest{.batch = batch};
+  const uint64_t shown = applied.position.seq;
+  if (batch.applied.has_value() && batch.applied->position.seq < shown) {
+    rest.batch.rows = {};
+    rest.batch.applied.reset();
+  }
+  const absl::Span<const EntryPtr> entries = batch.entries;
+  if (entries.empty() || entries.front() == nullptr) return rest;
+  const uint64_t first = entries.front()->seq;
+  const uint64_t top = std::min(last.seq, first + entries.size() - 1);
+  uint64_t same = first - 1;  // up to here the log is the caller's
+  if (first <= top) {
+    // An entry that is the same has the same ones before it: the chain.
+    HOLDFAST_ASSIGN_OR_RETURN(const LogPoint there, point_at(top));
+    if (there.digest == entries[top - first]->digest) {
+      same = top;
+    } else if (first <= shown && shown <= top && applied.digest == entries[shown - first]->digest) {
+      same = shown;
+    }
+    rest.batch.entries.remove_prefix(same + 1 - first);
+  }
+  rest.known = same >= shown;
+  if (same >= last.seq || (!rest.known && rest.batch.entries.empty())) return rest;
+  HOLDFAST_RETURN_IF_ERROR(CheckCut(same));
+  rest.cut_after = same;
+  return rest;
+}
+
+absl::StatusOr<LogBounds> LogBounds::AfterCut(uint64_t seq, const PointAt& point_at) const {
+  HOLDFAST_RETURN_IF_ERROR(CheckCut(seq));
+  LogBounds after = *this;
+  if (seq >= last.seq) return after;
+  after.last = before_first;
+  if (seq > before_first.seq) {
+    HOLDFAST_ASSIGN_OR_RETURN(after.last, point_at(seq));
+  }
+  return after;
+}
+
+absl::StatusOr<LogBounds> LogBounds::AfterTrimStep(uint64_t seq, const PointAt& point_at) const {
+  HOLDFAST_RETURN_IF_ERROR(CheckTrim(seq));
+  LogBounds after = *this;
+  if (seq < first_seq()) return after;
+  HOLDFAST_ASSIGN_OR_RETURN(after.before_first,
+                            point_at(std::min(seq, first_seq() + kTrimStepRecords - 1)));
   return after;
 }
 

@@ -15,13 +15,25 @@ struct LogBounds {
   LogPoint before_first;
   LogPoint last;
 
+  // Reads digest and epoch of an entry that is stored.
+  using PointAt = std::function<absl::StatusOr<LogPoint>(uint64_t seq)>;
+
   uint64_t first_seq() const { return before_first.seq + 1; }
 
-  // The bounds after `batch`, or why it is refused. `digest_at` gives the digest and epoch of an
-  // entry that is already stored: applied must name the chain that is there.
-  absl::StatusOr<LogBounds> AfterAppend(
-      const AppendBatch& batch,
-      const std::function<absl::StatusOr<LogPoint>(uint64_t seq)>& point_at) const;
+  // The bounds after `batch`, or why it is refused: applied must name the chain that is there.
+  absl::StatusOr<LogBounds> AfterAppend(const AppendBatch& batch, const PointAt& point_at) const;
+  // What is left to do of a batch whose caller does not know how much of it is there already: the
+  // last Append was UNAVAILABLE (store.h).
+  struct Rest {
+    AppendBatch batch;
+    std::optional<uint64_t> cut_after = {};  // first, in the same transaction
+    bool known = false;                      // after it the caller knows the log again
+  };
+  absl::StatusOr<Rest> RestOf(const AppendBatch& batch, const PointAt& point_at) const;
+  // The bounds once what lies beyond `seq` is cut: the same when nothing does.
+  absl::StatusOr<LogBounds> AfterCut(uint64_t seq, const PointAt& point_at) const;
+  // The same for one step of a trim up to `seq`.
+  absl::StatusOr<LogBounds> AfterTrimStep(uint64_t seq, const PointAt& point_at) const;
   absl::Status CheckCut(uint64_t seq) const;
   absl::Status CheckTrim(uint64_t seq) const;
   // OUT_OF_RANGE when first_seq was trimmed away.

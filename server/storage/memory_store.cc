@@ -38,6 +38,11 @@ void MemoryDisk::set_full(bool full) {
   full_ = full;
 }
 
+void MemoryDisk::set_away(bool away) {
+  MutexLock lock(mu_);
+  away_ = away;
+}
+
 void MemoryDisk::set_schema_version(uint64_t version) {
   MutexLock lock(mu_);
   contents_.schema_version = version;
@@ -74,6 +79,7 @@ MemoryStore::~MemoryStore() {
 
 absl::Status MemoryStore::Commit(std::function<void(MemoryDisk::Contents&)> change) {
   if (!failure_.ok()) return failure_;
+  if (disk_->away_) return absl::UnavailableError("memory store: it is away");
   if (disk_->full_) return absl::ResourceExhaustedError("memory store: the disk is full");
   if (disk_->next_failure_.ok()) {
     change(disk_->contents_);

@@ -32,6 +32,8 @@ class MemoryDisk {
   void FailNextCommit(absl::Status error, bool lands);
   // While it is full every write is RESOURCE_EXHAUSTED, and changes nothing.
   void set_full(bool full);
+  // While it is away every write is UNAVAILABLE, and changes nothing.
+  void set_away(bool away);
   void set_schema_version(uint64_t version);
   // A copy, as a power loss now would leave it.
   std::shared_ptr<MemoryDisk> Clone() const;
@@ -45,6 +47,7 @@ class MemoryDisk {
   // The change of a failed commit that reached the disk all the same: seen by the next Open.
   std::function<void(Contents&)> landed_ ABSL_GUARDED_BY(mu_);
   bool full_ ABSL_GUARDED_BY(mu_) = false;
+  bool away_ ABSL_GUARDED_BY(mu_) = false;
   bool opened_ ABSL_GUARDED_BY(mu_) = false;
 };
 

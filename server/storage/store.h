@@ -62,6 +62,10 @@ struct LoadResult {
 //             PutFact, TrimUpTo and failure from any thread, at any time.
 // Failure     INVALID_ARGUMENT or FAILED_PRECONDITION: refused before anything was written.
 //             RESOURCE_EXHAUSTED: no room; nothing was written, try again later.
+//             UNAVAILABLE: the server of the store is away; nothing was written, except that an
+//             Append may be there all the same. The next write that succeeds finds that out: after
+//             an UNAVAILABLE, an Append may begin at entries, and bring rows, that are there, and
+//             other entries than those beyond applied replace them.
 //             DATA_LOSS: a commit failed, and whether it is on disk is unknown until the store is
 //             opened again: from then on every write fails with DATA_LOSS that names the first
 //             error, reads go on. Also what is read and cannot be right.
@@ -102,6 +106,9 @@ class Store {
 
   // OK, or why writes fail until the store is opened again.
   virtual absl::Status failure() const = 0;
+
+  // The process ends: nothing waits for a server that is away any more. From any thread.
+  virtual void StopWaiting() {}
 };
 
 inline constexpr uint64_t kTrimStepRecords = 4096;

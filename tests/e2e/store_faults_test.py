@@ -12,7 +12,8 @@ from damaged import Copy
 
 REPAIR_SECONDS = 6
 MENDED = ' is in place'
-NEXT_STEP = 'nothing was changed; move the file away with its -wal and let this node join again, or restore a backup'
+NEXT_STEP = ('nothing was changed; let this machine join under a new name, or restore a backup: '
+             'docs/runbooks/damaged-store.md')
 
 
 def places(store):

@@ -61,7 +61,7 @@ absl::Status LockedSession::Reconnect(MonoTime deadline) {
       LogInfo("connected to {} again after {:.2f} s", session_->where(), took.count());
       return status;
     }
-    if (clock_.Mono() >= deadline) return absl::UnavailableError(std::string(status.message()));
+    if (IsPast(deadline)) return absl::UnavailableError(std::string(status.message()));
     Pause();
   }
 }

@@ -30,10 +30,10 @@ class LockedSession {
 
   Session& session() { return *session_; }
   MonoTime Deadline() const { return clock_.Mono() + options_.wait_max; }
-  bool IsPast(MonoTime deadline) const { return clock_.Mono() > deadline; }
+  bool IsPast(MonoTime deadline) const { return clock_.Mono() >= deadline || watchdog_.stopping(); }
 
-  // Tries until `deadline`; UNAVAILABLE with the last reason. A former session whose backend still
-  // lives is ended, another holder of the lock is waited for.
+  // Tries until `deadline`, once at least; UNAVAILABLE with the last reason. A former session whose
+  // backend still lives is ended, another holder of the lock is waited for.
   absl::Status Reconnect(MonoTime deadline);
 
  private:

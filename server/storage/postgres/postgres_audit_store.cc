@@ -47,9 +47,12 @@ PostgresAuditStore::~PostgresAuditStore() {
     MutexLock lock(writer_mu_);
     stop_ = true;
   }
+  StopWaiting();
   stopped_.NotifyAll();
   if (connector_.joinable()) connector_.join();
 }
+
+void PostgresAuditStore::StopWaiting() { watchdog_->StopWaiting(); }
 
 absl::Status PostgresAuditStore::Start() {
   HOLDFAST_ASSIGN_OR_RETURN(OpenedDatabase opened,

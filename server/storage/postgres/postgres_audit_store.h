@@ -36,6 +36,7 @@ class PostgresAuditStore : public AuditStore {
   absl::StatusOr<std::vector<AuditCoverage>> Coverage() override;
   absl::StatusOr<AuditPage> List(const AuditQuery& query) override;
   absl::StatusOr<uint64_t> TrimOlderThan(WallTime before, size_t records_max) override;
+  void StopWaiting() override;
 
  private:
   using Heads = std::map<std::string, uint64_t>;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/base/status_macros.h"
+#include "server/storage/damage.h"
 #include "server/storage/postgres/open_database.h"
 #include "server/storage/postgres/reader.h"
 #include "server/storage/postgres/statements.h"
@@ -24,10 +25,8 @@ Ask AskOf(Session& session) {
 // A row that cannot be right names the database and what to do.
 absl::Status InDatabase(const absl::Status& status, const std::string& where) {
   if (!absl::IsDataLoss(status)) return status;
-  return absl::DataLossError(fmt::format(
-      "{}: {}; nothing was changed; restore a backup, or drop the schema holdfast and let this "
-      "node join again",
-      where, std::string(status.message())));
+  return absl::DataLossError(
+      fmt::format("{}: {}; {}", where, std::string(status.message()), kDamageNextStep));
 }
 
 }  // namespace
@@ -69,8 +68,22 @@ absl::Status PostgresStore::failure() const {
   return failure_;
 }
 
+void PostgresStore::StopWaiting() { parts_->watchdog.StopWaiting(); }
+
+absl::Status PostgresStore::Ready() {
+  HOLDFAST_RETURN_IF_ERROR(failure());
+  if (!open_.has_value()) return absl::OkStatus();
+  const absl::StatusOr<bool> there = writer_->Resolve();
+  HOLDFAST_RETURN_IF_ERROR(Settle(there.status()));
+  if (*there) bounds_ = *open_;
+  caller_behind_ = caller_behind_ || *there;
+  open_.reset();
+  return absl::OkStatus();
+}
+
 absl::Status PostgresStore::Settle(const absl::Status& status) {
-  if (status.ok() || absl::IsResourceExhausted(status) || absl::IsInvalidArgument(status)) {
+  if (status.ok() || absl::IsResourceExhausted(status) || absl::IsInvalidArgument(status) ||
+      absl::IsUnavailable(status)) {
     return status;
   }
   MutexLock lock(failure_mu_);
@@ -84,7 +97,11 @@ absl::Status PostgresStore::Settle(const absl::Status& status) {
 
 absl::Status PostgresStore::Commit(const std::vector<std::string>& texts,
                                    const std::string& meta_changes) {
-  return Settle(writer_->Commit(texts, meta_changes));
+  // Sent over a session that was lost while idle, its outcome could stay unknown.
+  HOLDFAST_RETURN_IF_ERROR(Settle(writer_->Query("SELECT 1").status()));
+  absl::Status status = writer_->Commit(texts, meta_changes);
+  if (writer_->open()) status = absl::DataLossError(std::string(status.message()));
+  return Settle(status);
 }
 
 absl::StatusOr<LogPoint> PostgresStore::PointAt(uint64_t seq) {
@@ -109,13 +126,26 @@ absl::StatusOr<LoadResult> PostgresStore::Load(const std::function<absl::Status(
 
 absl::Status PostgresStore::Append(const AppendBatch& batch) {
   MutexLock lock(writer_mu_);
-  HOLDFAST_RETURN_IF_ERROR(failure());
+  HOLDFAST_RETURN_IF_ERROR(Ready());
   const auto point_at = [this](uint64_t seq)
                             ABSL_NO_THREAD_SAFETY_ANALYSIS { return PointAt(seq); };
-  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, bounds_.AfterAppend(batch, point_at));
-  HOLDFAST_RETURN_IF_ERROR(
-      Commit(TextsOf(batch), batch.applied.has_value() ? MetaOf(after) : std::string()));
+  LogBounds::Rest rest{.batch = batch, .known = true};
+  std::vector<std::string> texts;
+  LogBounds before = bounds_;
+  if (caller_behind_) {
+    HOLDFAST_ASSIGN_OR_RETURN(rest, bounds_.RestOf(batch, point_at));
+    const uint64_t cut_after = rest.cut_after.value_or(bounds_.last.seq);
+    HOLDFAST_ASSIGN_OR_RETURN(before, bounds_.AfterCut(cut_after, point_at));
+    if (rest.cut_after) texts.push_back(DeleteEntries(cut_after + 1, bounds_.last.seq));
+  }
+  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, before.AfterAppend(rest.batch, point_at));
+  for (std::string& text : TextsOf(rest.batch)) texts.push_back(std::move(text));
+  const bool moved = rest.batch.applied.has_value();
+  const absl::Status status = writer_->Commit(texts, moved ? MetaOf(after) : std::string());
+  if (writer_->open()) open_ = after;
+  HOLDFAST_RETURN_IF_ERROR(Settle(status));
   bounds_ = after;
+  caller_behind_ = !rest.known;
   return absl::OkStatus();
 }
 
@@ -129,27 +159,22 @@ absl::StatusOr<std::vector<EntryPtr>> PostgresStore::ReadLog(uint64_t first_seq,
 
 absl::Status PostgresStore::CutAfter(uint64_t seq) {
   MutexLock lock(writer_mu_);
-  HOLDFAST_RETURN_IF_ERROR(failure());
-  HOLDFAST_RETURN_IF_ERROR(bounds_.CheckCut(seq));
-  if (seq >= bounds_.last.seq) return absl::OkStatus();
-  LogBounds after = bounds_;
-  after.last = bounds_.before_first;
-  if (seq > bounds_.before_first.seq) {
-    HOLDFAST_ASSIGN_OR_RETURN(after.last, PointAt(seq));
-  }
+  HOLDFAST_RETURN_IF_ERROR(Ready());
+  const auto point_at = [this](uint64_t at) ABSL_NO_THREAD_SAFETY_ANALYSIS { return PointAt(at); };
+  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, bounds_.AfterCut(seq, point_at));
+  if (after.last.seq == bounds_.last.seq) return absl::OkStatus();
   HOLDFAST_RETURN_IF_ERROR(Commit({DeleteEntries(seq + 1, bounds_.last.seq)}, ""));
   bounds_ = after;
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> PostgresStore::TrimStep(uint64_t seq) {
-  HOLDFAST_RETURN_IF_ERROR(failure());
-  HOLDFAST_RETURN_IF_ERROR(bounds_.CheckTrim(seq));
+  HOLDFAST_RETURN_IF_ERROR(Ready());
+  const auto point_at = [this](uint64_t at) ABSL_NO_THREAD_SAFETY_ANALYSIS { return PointAt(at); };
   const uint64_t first = bounds_.first_seq();
-  if (seq < first) return true;
-  const uint64_t last = std::min(seq, first + kTrimStepRecords - 1);
-  LogBounds after = bounds_;
-  HOLDFAST_ASSIGN_OR_RETURN(after.before_first, PointAt(last));
+  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, bounds_.AfterTrimStep(seq, point_at));
+  const uint64_t last = after.before_first.seq;
+  if (last < first) return true;
   HOLDFAST_RETURN_IF_ERROR(Commit({DeleteEntries(first, last)}, MetaOf(after)));
   bounds_ = after;
   return last == seq;
@@ -198,7 +223,7 @@ absl::Status PostgresStore::ReplaceBySnapshot(
     const Epoch& last_epoch, const Facts& facts) {
   HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, LogBounds::OfSnapshot(applied, last_epoch));
   MutexLock lock(writer_mu_);
-  HOLDFAST_RETURN_IF_ERROR(failure());
+  HOLDFAST_RETURN_IF_ERROR(Ready());
   bool steps_failed = false;
   const absl::Status status = writer_->CommitSteps(
       [&](Session& session) -> absl::Status {
@@ -211,15 +236,17 @@ absl::Status PostgresStore::ReplaceBySnapshot(
       },
       MetaOf(after));
   // A sender that broke off is no fault of the database: its error goes out as it is.
-  if (steps_failed && !absl::IsDataLoss(status)) return status;
+  if (steps_failed && !absl::IsDataLoss(status) && !writer_->open()) return status;
+  if (writer_->open()) return Settle(absl::DataLossError(std::string(status.message())));
   HOLDFAST_RETURN_IF_ERROR(Settle(status));
   bounds_ = after;
+  caller_behind_ = false;
   return absl::OkStatus();
 }
 
 absl::Status PostgresStore::PutFact(const std::string& name, const std::string& value) {
   MutexLock lock(writer_mu_);
-  HOLDFAST_RETURN_IF_ERROR(failure());
+  HOLDFAST_RETURN_IF_ERROR(Ready());
   return Commit({WriteFacts({{name, value}})}, "");
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ class Writer;
 struct DatabaseOptions {
   std::string connection;          // connection_string.h
   std::string migrate_connection;  // of the role that owns the schema; empty: `connection`
-  // How long a server that went away is waited for: a write blocks that long, then the store fails.
+  // How long a server that went away is waited for: a write blocks that long.
   std::chrono::milliseconds wait_max{30000};
 };
 
@@ -53,6 +54,7 @@ class PostgresStore : public Store {
   absl::Status PutFact(const std::string& name, const std::string& value) override;
   absl::StatusOr<std::optional<std::string>> GetFact(const std::string& name) override;
   absl::Status failure() const override;
+  void StopWaiting() override;
 
  private:
   struct Parts;
@@ -60,6 +62,8 @@ class PostgresStore : public Store {
   absl::Status Start();
   absl::Status Commit(const std::vector<std::string>& texts, const std::string& meta_changes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+  // Before each write: OK when what is in the database is known.
+  absl::Status Ready() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
   // Poisons the store unless the error says that nothing was written.
   absl::Status Settle(const absl::Status& status);
   absl::StatusOr<LogPoint> PointAt(uint64_t seq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
@@ -72,6 +76,9 @@ class PostgresStore : public Store {
   Mutex writer_mu_;
   std::unique_ptr<Writer> writer_ ABSL_GUARDED_BY(writer_mu_);
   LogBounds bounds_ ABSL_GUARDED_BY(writer_mu_);
+  // Those of an Append of which it is not known whether it is there.
+  std::optional<LogBounds> open_ ABSL_GUARDED_BY(writer_mu_);
+  bool caller_behind_ ABSL_GUARDED_BY(writer_mu_) = false;  // it turned out to be there
   Mutex reader_mu_;
   std::unique_ptr<Reader> reader_ ABSL_GUARDED_BY(reader_mu_);
   mutable Mutex failure_mu_;

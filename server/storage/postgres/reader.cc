@@ -17,7 +17,8 @@ absl::StatusOr<pqxx::result> Reader::Query(const std::string& sql) {
   const MonoTime deadline = clock_.Mono() + options_.wait_max;
   while (true) {
     absl::StatusOr<pqxx::result> result = TryOnce(sql);
-    if (!absl::IsUnavailable(result.status()) || clock_.Mono() >= deadline) return result;
+    if (!absl::IsUnavailable(result.status())) return result;
+    if (clock_.Mono() >= deadline || watchdog_.stopping()) return result;
     Pause();
   }
 }

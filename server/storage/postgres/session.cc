@@ -99,6 +99,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const ConnectionString& c
                                                        Watchdog& watchdog,
                                                        std::chrono::milliseconds statement_max) {
   std::unique_ptr<Session> session(new Session(connection.where, watchdog, statement_max));
+  if (watchdog.stopping()) return session->Lost("not connected again: the process ends");
   HOLDFAST_RETURN_IF_ERROR(session->Connect(connection.text));
   HOLDFAST_RETURN_IF_ERROR(session->Prepare());
   return session;

@@ -2,10 +2,15 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+
 namespace holdfast::storage::postgres {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
+constexpr std::chrono::milliseconds kStopWait{2000};
+
+int64_t TicksOf(std::chrono::milliseconds limit) { return limit / kTick + 2; }
 
 }  // namespace
 
@@ -20,6 +25,20 @@ Watchdog::~Watchdog() {
   }
   stopped_.NotifyAll();
   thread_.join();
+}
+
+void Watchdog::StopWaiting() {
+  MutexLock lock(mu_);
+  stopping_ = true;
+  for (auto& [id, watched] : watched_) {
+    // What has been cut off already is below 1.
+    watched.ticks_left = std::min(watched.ticks_left, TicksOf(kStopWait));
+  }
+}
+
+bool Watchdog::stopping() const {
+  MutexLock lock(mu_);
+  return stopping_;
 }
 
 void Watchdog::Run() {
@@ -40,7 +59,8 @@ void Watchdog::Tick() {
 Watchdog::Watch::Watch(Watchdog& dog, int socket, std::chrono::milliseconds limit) : dog_(dog) {
   MutexLock lock(dog_.mu_);
   id_ = ++dog_.last_id_;
-  dog_.watched_[id_] = {.socket = socket, .ticks_left = limit / kTick + 2};
+  if (dog_.stopping_) limit = std::min(limit, kStopWait);
+  dog_.watched_[id_] = {.socket = socket, .ticks_left = TicksOf(limit)};
 }
 
 Watchdog::Watch::~Watch() {

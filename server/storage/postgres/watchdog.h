@@ -21,6 +21,11 @@ class Watchdog {
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
+  // The process ends: an answer is waited for kStopWait at most, and a server that is away not at
+  // all.
+  void StopWaiting();
+  bool stopping() const;
+
   // Shuts `socket` down when the object lives longer than `limit`.
   class Watch {
    public:
@@ -42,9 +47,10 @@ class Watchdog {
   void Run();
   void Tick() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  Mutex mu_;
+  mutable Mutex mu_;
   CondVar stopped_;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t last_id_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<uint64_t, Watched> watched_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;

@@ -9,15 +9,6 @@
 #include "server/storage/postgres/pause.h"
 
 namespace holdfast::storage::postgres {
-namespace {
-
-absl::Status Unknown(const absl::Status& why) {
-  return absl::DataLossError("whether the last commit is in the database is not known: " +
-                             std::string(why.message()));
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<Writer>> Writer::Claim(std::unique_ptr<LockedSession> locked) {
   HOLDFAST_ASSIGN_OR_RETURN(
       const pqxx::result claimed,
@@ -60,6 +51,19 @@ absl::Status Writer::RollBack(absl::Status cause) {
   return cause;
 }
 
+absl::Status Writer::Open(const absl::Status& why) {
+  open_ = true;
+  return absl::UnavailableError("whether the last commit is in the database is not known: " +
+                                std::string(why.message()));
+}
+
+absl::StatusOr<bool> Writer::Resolve() {
+  HOLDFAST_ASSIGN_OR_RETURN(const bool there, FindOut(MonoTime()));
+  if (there) ++commits_;
+  open_ = false;
+  return there;
+}
+
 absl::Status Writer::Counted(const absl::Status& status) {
   if (!status.ok()) return status;
   ++commits_;
@@ -76,11 +80,12 @@ absl::Status Writer::Commit(const std::vector<std::string>& texts,
   const MonoTime deadline = locked_->Deadline();
   while (true) {
     const absl::StatusOr<bool> there = FindOut(deadline);
-    if (absl::IsUnavailable(there.status())) return Unknown(there.status());
+    if (absl::IsUnavailable(there.status())) return Open(there.status());
     HOLDFAST_RETURN_IF_ERROR(there.status());
     if (*there) return Counted(absl::OkStatus());
     status = Send(texts, fence);
     if (!session().lost()) return Counted(status);
+    if (locked_->IsPast(deadline)) return Open(status);  // a server that it crashes, perhaps
   }
 }
 
@@ -95,7 +100,7 @@ absl::Status Writer::CommitSteps(const std::function<absl::Status(Session&)>& st
   if (status.ok()) status = session().Run("COMMIT");
   if (!session().lost()) return status.ok() ? Counted(status) : RollBack(status);
   const absl::StatusOr<bool> there = FindOut(locked_->Deadline());
-  if (absl::IsUnavailable(there.status())) return Unknown(there.status());
+  if (absl::IsUnavailable(there.status())) return Open(there.status());
   HOLDFAST_RETURN_IF_ERROR(there.status());
   if (*there) return Counted(absl::OkStatus());
   return absl::ResourceExhaustedError(std::string(status.message()) +
@@ -118,16 +123,16 @@ absl::StatusOr<pqxx::result> Writer::Query(const std::string& sql) {
 // Whatever keeps the answer away, a lock or a full server, says nothing about the commit: asked
 // again.
 absl::StatusOr<bool> Writer::FindOut(MonoTime deadline) {
-  std::string why = "lost again and again";
-  while (!locked_->IsPast(deadline)) {
+  while (true) {
     if (session().lost()) HOLDFAST_RETURN_IF_ERROR(locked_->Reconnect(deadline));
     const absl::StatusOr<pqxx::result> meta =
         session().Query("SELECT writer, commits FROM holdfast.meta WHERE id = 1");
     if (meta.ok()) return JudgeMeta(*meta);
-    why = std::string(meta.status().message());
+    if (locked_->IsPast(deadline)) {
+      return absl::UnavailableError(std::string(meta.status().message()));
+    }
     Pause();
   }
-  return absl::UnavailableError(fmt::format("{}: {}", session().where(), why));
 }
 
 absl::StatusOr<bool> Writer::JudgeMeta(const pqxx::result& meta) const {

@@ -15,9 +15,10 @@ namespace holdfast::storage::postgres {
 // read, and a transaction of somebody who is not the writer any more is aborted by the server.
 //
 // Threading   Thread-compatible; one for a store.
-// Failure     DATA_LOSS: whether the last transaction is there is not known, or somebody else has
-//             written, or the database went back: it must not be used further. ABORTED: not the
-//             writer any more. All others: session.h, and nothing was written.
+// Failure     UNAVAILABLE: the server stayed away. open(): whether the last transaction is there is
+//             not known; nothing else is sent before Resolve has found out. DATA_LOSS: somebody
+//             else has written, or the database went back: it must not be used further. ABORTED:
+//             not the writer any more. All others: session.h, and nothing was written.
 class Writer {
  public:
   // Becomes the writer of the database, whose schema is there.
@@ -31,6 +32,10 @@ class Writer {
   // is not there: RESOURCE_EXHAUSTED. An error of `steps` is returned and nothing is kept.
   absl::Status CommitSteps(const std::function<absl::Status(Session&)>& steps,
                            const std::string& meta_changes);
+
+  bool open() const { return open_; }
+  // Whether the transaction that is open is there. Tries once, and waits for nobody.
+  absl::StatusOr<bool> Resolve();
 
   // A statement that only reads.
   absl::StatusOr<pqxx::result> Query(const std::string& sql);
@@ -46,12 +51,14 @@ class Writer {
   // UNAVAILABLE: it could not be found out until `deadline`; DATA_LOSS. No other error.
   absl::StatusOr<bool> FindOut(MonoTime deadline);
   absl::StatusOr<bool> JudgeMeta(const pqxx::result& meta) const;
+  absl::Status Open(const absl::Status& why);
   absl::Status Counted(const absl::Status& status);
   absl::Status RollBack(absl::Status cause);
 
   std::unique_ptr<LockedSession> locked_;
   const std::string name_;
   int64_t commits_;  // that are known to be there
+  bool open_ = false;
 };
 
 }  // namespace holdfast::storage::postgres

@@ -1,5 +1,7 @@
 #include "server/storage/sqlite/schema.h"
 
+#include "server/storage/damage.h"
+
 namespace holdfast::storage::sqlite {
 namespace {
 
@@ -231,13 +233,10 @@ constexpr std::string_view kAuditMigrations[] = {kAuditV1};
 
 }  // namespace
 
-const DatabaseKind kStoreKind = {
-    .name = "store",
-    .application_id = 0x48465354,  // "HFST"
-    .migrations = kStoreMigrations,
-    .next_step =
-        "nothing was changed; move the file away with its -wal and let this node join "
-        "again, or restore a backup"};
+const DatabaseKind kStoreKind = {.name = "store",
+                                 .application_id = 0x48465354,  // "HFST"
+                                 .migrations = kStoreMigrations,
+                                 .next_step = kDamageNextStep};
 const DatabaseKind kAuditKind = {
     .name = "audit store",
     .application_id = 0x48464155,  // "HFAU"

@@ -156,15 +156,12 @@ absl::StatusOr<std::vector<EntryPtr>> SqliteStore::ReadLog(uint64_t first_seq, s
 absl::Status SqliteStore::CutAfter(uint64_t seq) {
   MutexLock lock(writer_mu_);
   HOLDFAST_RETURN_IF_ERROR(failure());
-  HOLDFAST_RETURN_IF_ERROR(bounds_.CheckCut(seq));
-  if (seq >= bounds_.last.seq) return absl::OkStatus();
   Connection& writer = *writer_;
-  LogBounds after = bounds_;
-  after.last = bounds_.before_first;
-  if (seq > bounds_.before_first.seq) {
-    HOLDFAST_ASSIGN_OR_RETURN(after.last, ReadPoint(writer, seq));
-  }
+  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, bounds_.AfterCut(seq, [&](uint64_t at) {
+    return ReadPoint(writer, at);
+  }));
   const uint64_t last = bounds_.last.seq;
+  if (after.last.seq == last) return absl::OkStatus();
   HOLDFAST_RETURN_IF_ERROR(Commit([&] { return DeleteEntries(writer, seq + 1, last); }));
   bounds_ = after;
   return absl::OkStatus();
@@ -172,13 +169,13 @@ absl::Status SqliteStore::CutAfter(uint64_t seq) {
 
 absl::StatusOr<bool> SqliteStore::TrimStep(uint64_t seq) {
   HOLDFAST_RETURN_IF_ERROR(failure());
-  HOLDFAST_RETURN_IF_ERROR(bounds_.CheckTrim(seq));
-  const uint64_t first = bounds_.first_seq();
-  if (seq < first) return true;
-  const uint64_t last = std::min(seq, first + kTrimStepRecords - 1);
   Connection& writer = *writer_;
-  LogBounds after = bounds_;
-  HOLDFAST_ASSIGN_OR_RETURN(after.before_first, ReadPoint(writer, last));
+  const uint64_t first = bounds_.first_seq();
+  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, bounds_.AfterTrimStep(seq, [&](uint64_t at) {
+    return ReadPoint(writer, at);
+  }));
+  const uint64_t last = after.before_first.seq;
+  if (last < first) return true;
   HOLDFAST_RETURN_IF_ERROR(Commit([&]() -> absl::Status {
     HOLDFAST_RETURN_IF_ERROR(DeleteEntries(writer, first, last));
     return WriteBounds(writer, after);

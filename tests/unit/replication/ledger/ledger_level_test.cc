@@ -192,12 +192,12 @@ TEST_F(LevelTest, AFullDiskIsWaitedOutWithTheSameBytes) {
   const absl::Status refused = node_.AddUser("bob").status();
   EXPECT_EQ(RefusalOf(refused), Refusal::kOverloaded);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("full"));
-  EXPECT_TRUE(node_.ledger().progress().disk_full);
+  EXPECT_TRUE(absl::IsResourceExhausted(node_.ledger().progress().store_fault));
   EXPECT_TRUE(node_.ledger().progress().failure.ok());
   EXPECT_FALSE(node_.Knows("alice"));
   EXPECT_TRUE(absl::IsResourceExhausted(node_.ledger().AppendCleanStop().status()));
   node_.disk().set_full(false);
-  while (node_.ledger().progress().disk_full) std::this_thread::yield();
+  while (!node_.ledger().progress().store_fault.ok()) std::this_thread::yield();
   const auto stored = node_.store().ReadLog(before + 1, 1, 1 << 20);
   ASSERT_TRUE(stored.ok() && stored->size() == 1);
   EXPECT_EQ(stored->front()->digest, sent->front()->digest);
@@ -231,6 +231,48 @@ TEST_F(FollowingTest, AFollowerWithoutRoomRefusesAndGoesOnLater) {
   EXPECT_FALSE(follower_.Knows("alice"));
   follower_.disk().set_full(false);
   follower_.ledger().Follow(EpochOf(1), 1);  // after the next hello
+  EXPECT_FALSE(Send(head, head).refusal.has_value());
+  EXPECT_TRUE(follower_.Knows("alice"));
+}
+
+// ---- A store whose server is away for a while.
+
+TEST_F(LevelTest, AStoreThatIsAwayIsWaitedForWithTheSameBytes) {
+  const uint64_t before = node_.ledger().progress().head_seq;
+  node_.disk().set_away(true);
+  const absl::Status unknown = node_.AddUser("alice").status();
+  EXPECT_EQ(RefusalOf(unknown), Refusal::kOutcomeUnknown);
+  EXPECT_THAT(std::string(unknown.message()), HasSubstr("is away"));
+  const auto sent = node_.ledger().ReadLog(before + 1, 1, 1 << 20);
+  ASSERT_TRUE(sent.ok() && sent->size() == 1);
+  const absl::Status refused = node_.AddUser("bob").status();
+  EXPECT_EQ(RefusalOf(refused), Refusal::kOverloaded);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("is away"));
+  EXPECT_TRUE(absl::IsUnavailable(node_.ledger().progress().store_fault));
+  EXPECT_TRUE(node_.ledger().progress().failure.ok());
+  node_.disk().set_away(false);
+  node_.disk().set_full(true);  // one fault after the other
+  while (absl::IsUnavailable(node_.ledger().progress().store_fault)) std::this_thread::yield();
+  EXPECT_TRUE(absl::IsResourceExhausted(node_.ledger().progress().store_fault));
+  node_.disk().set_full(false);
+  while (!node_.ledger().progress().store_fault.ok()) std::this_thread::yield();
+  EXPECT_EQ(node_.store().ReadLog(before + 1, 1, 1 << 20)->front()->digest, sent->front()->digest);
+  ASSERT_TRUE(node_.AddUser("carol").ok());
+  EXPECT_TRUE(node_.Knows("alice"));
+}
+
+TEST_F(FollowingTest, AFollowerWhoseStoreIsAwayRefusesAndGoesOnLater) {
+  ASSERT_TRUE(node_.AddUser("alice").ok());
+  const uint64_t head = node_.ledger().progress().head_seq;
+  Send(1, head - 1, head - 1);
+  follower_.disk().set_away(true);
+  const ForeignOutcome outcome = Send(head, head);
+  EXPECT_EQ(outcome.refusal, BatchRefusal::kNoRoom);
+  EXPECT_TRUE(outcome.failure.ok());
+  EXPECT_EQ(follower_.ledger().progress().head_seq, head - 1);
+  EXPECT_TRUE(follower_.ledger().progress().failure.ok());
+  follower_.disk().set_away(false);
+  follower_.ledger().Follow(EpochOf(1), 1);
   EXPECT_FALSE(Send(head, head).refusal.has_value());
   EXPECT_TRUE(follower_.Knows("alice"));
 }

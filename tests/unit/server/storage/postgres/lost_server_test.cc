@@ -111,23 +111,100 @@ TEST_F(LostServerTest, ARestartOfTheServerIsSurvivedByWritesReadsAndFacts) {
   EXPECT_EQ(Counts(), Expected(acknowledged));
 }
 
-TEST_F(LostServerTest, AServerThatStaysAwayFailsTheStoreInBoundedTime) {
+TEST_F(LostServerTest, AServerThatStaysAwayIsAnAnswerAndTheSameAppendFindsOutLater) {
+  auto opened = Open(/*by_proxy=*/true, std::chrono::milliseconds(500));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  PostgresStore& store = **opened;
+  ASSERT_TRUE(AppendOne(store, 1).ok());
+  uint64_t seq = 2;
+  for (const auto fault : {SocketProxy::Fault::kAfter, SocketProxy::Fault::kBefore}) {
+    proxy_.Refuse(true);
+    proxy_.Plan(fault, kCommitMark);
+    const MonoTime began = clock_.Mono();
+    const absl::Status status = AppendOne(store, seq);
+    EXPECT_LT(clock_.Mono() - began, std::chrono::seconds(10));
+    EXPECT_EQ(status.code(), StatusCode::kUnavailable) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("is not known"));
+    EXPECT_EQ(store.PutFact("a", "1").code(), StatusCode::kUnavailable) << "before that is known";
+    EXPECT_EQ(AppendOne(store, seq).code(), StatusCode::kUnavailable);
+    EXPECT_TRUE(store.failure().ok()) << store.failure();
+    proxy_.Refuse(false);
+    EXPECT_TRUE(AppendOne(store, seq++).ok()) << store.failure();
+    EXPECT_TRUE(AppendOne(store, seq++).ok()) << store.failure();
+    EXPECT_EQ(Counts(), Expected(seq - 1));
+  }
+  opened->reset();
+  EXPECT_EQ(MustOpen()->Load([](v1::Row&&) { return absl::OkStatus(); })->last.seq, seq - 1);
+}
+
+TEST_F(LostServerTest, AnAppendThatWasThereAfterAllGivesWayToAnother) {
   auto opened = Open(/*by_proxy=*/true, std::chrono::milliseconds(500));
   ASSERT_TRUE(opened.ok()) << opened.status();
   PostgresStore& store = **opened;
   ASSERT_TRUE(AppendOne(store, 1).ok());
   proxy_.Refuse(true);
   proxy_.Plan(SocketProxy::Fault::kAfter, kCommitMark);
-  const MonoTime began = clock_.Mono();
-  const absl::Status status = AppendOne(store, 2);
-  EXPECT_LT(clock_.Mono() - began, std::chrono::seconds(10));
-  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("is not known"));
+  const EntryPtr two[] = {EntryAt(2), EntryAt(3)};
+  ASSERT_EQ(store.Append({.entries = two}).code(), StatusCode::kUnavailable);
   proxy_.Refuse(false);
-  EXPECT_EQ(AppendOne(store, 2), status) << "it is closed until it is opened again";
-  opened->reset();
-  const auto again = MustOpen();
-  EXPECT_TRUE(AppendOne(*again, 3).ok()) << "the commit was there";
+  EXPECT_TRUE(store.PutFact("a", "1").ok());
+  auto other = std::make_shared<LogEntry>(*EntryAt(2));
+  other->epoch.number = 7;
+  other->digest[0] ^= 1;
+  const EntryPtr one[] = {other};
+  ASSERT_TRUE(store.Append({.entries = one, .applied = AppliedAt(other)}).ok());
+  EXPECT_EQ(store.Load([](v1::Row&&) { return absl::OkStatus(); })->last, PointOf(*other));
+  EXPECT_EQ(Sql("SELECT count(*) FROM holdfast.log"), "2");
+}
+
+TEST_F(LostServerTest, AnIdleServerThatWentAwayLeavesNothingOpen) {
+  auto opened = Open(/*by_proxy=*/true, std::chrono::milliseconds(300));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  PostgresStore& store = **opened;
+  ASSERT_TRUE(AppendOne(store, 1).ok());
+  ASSERT_TRUE(AppendOne(store, 2).ok());
+  proxy_.Refuse(true);
+  proxy_.CutAll();
+  EXPECT_EQ(store.PutFact("a", "1").code(), StatusCode::kUnavailable);
+  EXPECT_EQ(store.TrimUpTo(1).code(), StatusCode::kUnavailable);
+  EXPECT_EQ(store.CutAfter(2).code(), StatusCode::kOk) << "nothing to cut";
+  EXPECT_TRUE(store.failure().ok()) << store.failure();
+  proxy_.Refuse(false);
+  EXPECT_TRUE(store.PutFact("a", "1").ok());
+  EXPECT_TRUE(store.TrimUpTo(1).ok());
+}
+
+TEST_F(LostServerTest, AProcessThatEndsWaitsForNoServer) {
+  const auto store = MustOpen();  // wait_max: 20 s
+  ASSERT_TRUE(AppendOne(*store, 1).ok());
+  proxy_.Refuse(true);
+  proxy_.Plan(SocketProxy::Fault::kAfter, kCommitMark);
+  absl::Status status;
+  std::thread writer([&] { status = AppendOne(*store, 2); });
+  std::thread reader([&] { store->GetFact("none").status().IgnoreError(); });
+  while (proxy_.planned()) std::this_thread::yield();
+  const MonoTime began = clock_.Mono();
+  store->StopWaiting();
+  writer.join();
+  reader.join();
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable) << status;
+  EXPECT_EQ(AppendOne(*store, 2).code(), StatusCode::kUnavailable);
+  EXPECT_FALSE(store->GetFact("none").ok());
+  EXPECT_LT(clock_.Mono() - began, std::chrono::seconds(3));
+}
+
+TEST_F(LostServerTest, AProcessThatEndsCutsAServerThatHangs) {
+  const auto store = MustOpen();
+  ASSERT_TRUE(AppendOne(*store, 1).ok());
+  proxy_.Plan(SocketProxy::Fault::kHang, kCommitMark);
+  absl::Status status;
+  std::thread writer([&] { status = AppendOne(*store, 2); });
+  while (proxy_.planned()) std::this_thread::yield();
+  const MonoTime began = clock_.Mono();
+  store->StopWaiting();
+  writer.join();
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable) << status;
+  EXPECT_LT(clock_.Mono() - began, std::chrono::seconds(5));
 }
 
 TEST_F(LostServerTest, AnotherProcessThatWroteMeanwhileIsDataLoss) {
