@@ -63,6 +63,34 @@ absl::StatusOr<const v1::UserRow*> CallerOf(const StateReader& state, const v1::
   return caller;
 }
 
+absl::Status PlanOver(const Command& command, const v1::UserRow* caller, Draft& draft,
+                      Planned& planned) {
+  PlanContext context{.draft = draft,
+                      .caller = caller,
+                      .now_ms = command.now_ms,
+                      .planned = planned,
+                      .primary = command.primary};
+  return std::visit([&](const auto& body) { return PlanBody(body, context); }, command.body);
+}
+
+absl::Status RefusalAnew(const StateReader& state, const Command& command,
+                         const v1::UserRow* caller) {
+  Draft draft(state);
+  Planned planned;
+  return PlanOver(command, caller, draft, planned);
+}
+
+// What was planned before is told to those only who could ask for it today: a refusal that the node
+// itself would not get is one for want of a right. Any other is the request's own doing: it was
+// done.
+absl::Status MayHearAgain(const StateReader& state, const Command& command,
+                          const v1::UserRow* caller) {
+  const absl::Status anew = RefusalAnew(state, command, caller);
+  if (!absl::IsPermissionDenied(anew) && !absl::IsNotFound(anew)) return absl::OkStatus();
+  if (RefusalAnew(state, command, nullptr).code() == anew.code()) return absl::OkStatus();
+  return anew;
+}
+
 }  // namespace
 
 std::string_view OperationName(const CommandBody& body) {
@@ -73,17 +101,14 @@ absl::StatusOr<Planned> Plan(const StateReader& state, const Command& command) {
   HOLDFAST_ASSIGN_OR_RETURN(const v1::UserRow* caller, CallerOf(state, command.actor));
   if (command.request_key.has_value()) {
     HOLDFAST_ASSIGN_OR_RETURN(std::optional<Planned> before, PlannedBefore(state, command));
-    if (before.has_value()) return *std::move(before);
+    if (before.has_value()) {
+      HOLDFAST_RETURN_IF_ERROR(MayHearAgain(state, command, caller));
+      return *std::move(before);
+    }
   }
   Draft draft(state);
   Planned planned;
-  PlanContext context{.draft = draft,
-                      .caller = caller,
-                      .now_ms = command.now_ms,
-                      .planned = planned,
-                      .primary = command.primary};
-  HOLDFAST_RETURN_IF_ERROR(
-      std::visit([&](const auto& body) { return PlanBody(body, context); }, command.body));
+  HOLDFAST_RETURN_IF_ERROR(PlanOver(command, caller, draft, planned));
   planned.operation = OperationName(command.body);
   if (command.request_key.has_value()) {
     HOLDFAST_RETURN_IF_ERROR(PutRequestKey(command, planned, draft));

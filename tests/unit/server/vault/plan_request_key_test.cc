@@ -53,6 +53,33 @@ TEST_F(RequestKeyTest, TheSameRequestAgainIsAnsweredAndNotDone) {
   EXPECT_EQ(vault.state().RowCount(), rows);
 }
 
+TEST_F(RequestKeyTest, WhoHasLostTheRightIsNotAnsweredAgain) {
+  const uint64_t owner = vault.AddUserNamed("owner", v1::ROLE_ADMINISTRATOR);
+  const uint64_t other = vault.AddUserNamed("other", v1::ROLE_ADMINISTRATOR);
+  const auto made = Do(owner, Resource("db"), "k");
+  ASSERT_TRUE(made.ok()) << made.status();
+  const auto share =
+      Do(owner,
+         SetShare{.user_id = other, .resource_id = made->id, .level = v1::SHARE_LEVEL_FULL_ACCESS},
+         "s");
+  ASSERT_TRUE(share.ok()) << share.status();
+  const AddAccounts more{.resource_id = made->id, .accounts = {Account("three")}};
+  const DeleteAccount less{.account_id = made->account_ids[0]};
+  ASSERT_TRUE(Do(other, more, "a").ok());
+  ASSERT_TRUE(Do(other, less, "d").ok());
+  EXPECT_TRUE(Do(other, more, "a")->repeated) << "that it exists by now is its own doing";
+  EXPECT_TRUE(Do(other, less, "d")->repeated) << "that it is gone too";
+  ASSERT_TRUE(Do(owner,
+                 SetShare{.user_id = other, .resource_id = made->id, .level = v1::SHARE_LEVEL_VIEW},
+                 "v")
+                  .ok());
+  EXPECT_EQ(RefusalOf(Do(other, more, "a").status()), Refusal::kNotPermitted);
+  ASSERT_TRUE(Do(owner, RevokeShare{.share_id = share->id}, "r").ok());
+  EXPECT_EQ(RefusalOf(Do(other, more, "a").status()), Refusal::kNoSuchResource);
+  EXPECT_TRUE(Do(owner, RevokeShare{.share_id = share->id}, "r")->repeated);
+  EXPECT_TRUE(Do(owner, Resource("db"), "k")->repeated);
+}
+
 TEST_F(RequestKeyTest, AnotherRequestUnderTheSameKeyIsRefused) {
   ASSERT_TRUE(Do(kRoot, Resource("db"), "k").ok());
   EXPECT_EQ(RefusalOf(Do(kRoot, Resource("db2"), "k", 'x').status()),
