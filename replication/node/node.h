@@ -81,7 +81,7 @@ class Node : private PeerHandler {
   // ---- What this node had shown and the cluster went on without: docs/promotion.md.
   std::vector<v1::LostWriteView> LostWrites() const;
   // Waits for the primary. FAILED_PRECONDITION: it does not fit any more, and why.
-  absl::StatusOr<Position> ApplyLost(const std::string& id, const std::string& by, bool force);
+  absl::StatusOr<Position> ApplyLost(const std::string& id, const v1::Actor& by, bool force);
   absl::Status DropLost(const std::string& id, const std::string& by);
   LinkView Link() const { return follow_->View(); }
   Role role() const;

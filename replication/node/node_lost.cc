@@ -10,6 +10,7 @@
 #include "replication/node/reapply.h"
 #include "server/base/status_macros.h"
 #include "server/observe/log.h"
+#include "server/vault/access.h"
 #include "server/vault/refusal.h"
 
 namespace holdfast::replication {
@@ -28,11 +29,24 @@ bool Touches(const v1::Record& record, const std::vector<v1::RowKey>& keys) {
   });
 }
 
+// Asked of the state of the primary: the node that asks may be behind, or not be believed.
+absl::Status MayOrder(const vault::StateReader& state, const v1::Actor& by) {
+  const v1::UserRow* user = state.FindUser(by.user_id());
+  if (user == nullptr || user->name() != by.user_name()) {
+    return absl::PermissionDeniedError(fmt::format(
+        "the primary knows no user '{}' who could order this", by.user_name().substr(0, 64)));
+  }
+  if (user->locked()) {
+    return absl::PermissionDeniedError(fmt::format("user '{}' is locked", user->name()));
+  }
+  return vault::MayOperateCluster(*user);
+}
+
 }  // namespace
 
 std::vector<v1::LostWriteView> Node::LostWrites() const { return quarantine_.List(); }
 
-absl::StatusOr<Position> Node::ApplyLost(const std::string& id, const std::string& by, bool force) {
+absl::StatusOr<Position> Node::ApplyLost(const std::string& id, const v1::Actor& by, bool force) {
   HOLDFAST_ASSIGN_OR_RETURN(v1::LostWrite write, quarantine_.Find(id));
   HOLDFAST_ASSIGN_OR_RETURN(const v1::Quarantine about, quarantine_.FileOf(id));
   if (write.state() != v1::LOST_STATE_HELD) {
@@ -43,6 +57,7 @@ absl::StatusOr<Position> Node::ApplyLost(const std::string& id, const std::strin
   request.set_fork_seq(about.fork_seq());
   request.set_node_id(deps_.identity.node_id);
   request.set_force(force);
+  *request.mutable_by() = by;
   v1::ReapplyResponse response;
   if (deps_.gate.view().primary) {
     HOLDFAST_ASSIGN_OR_RETURN(response, ReapplyHere(request));
@@ -56,7 +71,7 @@ absl::StatusOr<Position> Node::ApplyLost(const std::string& id, const std::strin
     HOLDFAST_ASSIGN_OR_RETURN(response, primary->Reapply(request, kReapplyWait));
   }
   // If this fails it is asked again, and the primary does it once only.
-  HOLDFAST_RETURN_IF_ERROR(quarantine_.Mark(id, v1::LOST_STATE_APPLIED, by));
+  HOLDFAST_RETURN_IF_ERROR(quarantine_.Mark(id, v1::LOST_STATE_APPLIED, by.user_name()));
   return Position{.epoch = response.epoch(), .seq = response.seq()};
 }
 
@@ -101,8 +116,11 @@ absl::Status Node::CheckUnchangedSince(uint64_t fork_seq, const std::vector<v1::
 absl::StatusOr<v1::ReapplyResponse> Node::ReapplyHere(const v1::ReapplyRequest& request) {
   HOLDFAST_RETURN_IF_ERROR(deps_.gate.Admit(OperationClass::kPrimaryOnly));
   absl::StatusOr<vault::Command> command = absl::UnknownError("");
+  absl::Status may;
   std::vector<v1::RowKey> touched;
   deps_.ledger.Read([&](const vault::StateReader& state, Position) {
+    may = MayOrder(state, request.by());
+    if (!may.ok()) return;
     command = CommandFor(request.write(), state, ToMillis(deps_.clock.Wall()));
     // Asked again, because the answer was lost: what it changed then is its own doing.
     const bool again =
@@ -110,6 +128,7 @@ absl::StatusOr<v1::ReapplyResponse> Node::ReapplyHere(const v1::ReapplyRequest& 
                                                          command->request_key->key)) != nullptr;
     if (!again) touched = TouchedBy(request.write(), state);
   });
+  HOLDFAST_RETURN_IF_ERROR(may);
   HOLDFAST_RETURN_IF_ERROR(command.status());
   if (!request.force()) {
     HOLDFAST_RETURN_IF_ERROR(CheckUnchangedSince(request.fork_seq(), touched));

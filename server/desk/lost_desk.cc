@@ -22,6 +22,8 @@ absl::Status AsRefusal(const absl::Status& status) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kResourceExhausted:
       return vault::Refuse(vault::Refusal::kNotServing, std::string(status.message()));
+    case absl::StatusCode::kPermissionDenied:
+      return vault::Refuse(vault::Refusal::kNotPermitted, std::string(status.message()));
     case absl::StatusCode::kUnknown:
     case absl::StatusCode::kDeadlineExceeded:
     case absl::StatusCode::kCancelled:
@@ -65,7 +67,7 @@ absl::StatusOr<std::vector<v1::LostWriteView>> LostDesk::List(const Caller& call
 
 void LostDesk::Apply(CallerPtr caller, std::string id, bool force, Done done) {
   Order order{.caller = std::move(caller), .operation = "lost_write.apply", .id = id};
-  order.run = [this, id, force](const std::string& by) {
+  order.run = [this, id, force](const v1::Actor& by) {
     return parts_.node.ApplyLost(id, by, force);
   };
   order.done = std::move(done);
@@ -74,8 +76,8 @@ void LostDesk::Apply(CallerPtr caller, std::string id, bool force, Done done) {
 
 void LostDesk::Drop(CallerPtr caller, std::string id, Done done) {
   Order order{.caller = std::move(caller), .operation = "lost_write.drop", .id = id};
-  order.run = [this, id](const std::string& by) -> absl::StatusOr<Position> {
-    HOLDFAST_RETURN_IF_ERROR(parts_.node.DropLost(id, by));
+  order.run = [this, id](const v1::Actor& by) -> absl::StatusOr<Position> {
+    HOLDFAST_RETURN_IF_ERROR(parts_.node.DropLost(id, by.user_name()));
     return Position{};
   };
   order.done = std::move(done);
@@ -136,7 +138,7 @@ void LostDesk::Refuse(const Order& order, const absl::Status& status) {
 void LostDesk::CarryOut(const Order& order) {
   // Once more: the right may have gone while the order waited.
   if (const absl::Status may = May(*order.caller); !may.ok()) return Refuse(order, may);
-  absl::StatusOr<Position> result = order.run(order.caller->user_name);
+  absl::StatusOr<Position> result = order.run(ActorOf(*order.caller));
   if (!result.ok()) return Refuse(order, AsRefusal(result.status()));
   v1::AuditRecord line = Line(order);
   SetResult(line, absl::OkStatus());

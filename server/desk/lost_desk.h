@@ -48,7 +48,7 @@ class LostDesk {
     CallerPtr caller;
     std::string operation;
     std::string id;
-    std::function<absl::StatusOr<Position>(const std::string& by)> run;
+    std::function<absl::StatusOr<Position>(const v1::Actor& by)> run;
     Done done;
   };
   absl::Status May(const Caller& caller);

@@ -165,6 +165,16 @@ class OldPrimaryTest : public ::testing::Test {
     return last == b_.disk().ledger().Shape().last && a_.shown() == last.seq &&
            b_.shown() == last.seq;
   }
+  v1::Actor UserAsActor(const std::string& name) {
+    v1::Actor actor;
+    actor.set_user_name(name);
+    b_.disk().ledger().Read([&](const vault::StateReader& state, Position) {
+      const v1::UserRow* user = state.FindUserByName(1, name);
+      actor.set_user_id(user == nullptr ? 0 : user->id());
+    });
+    return actor;
+  }
+  v1::Actor Operator() { return UserAsActor("admin"); }
   static absl::Status SetLocked(TestNode& node, const std::string& name) {
     uint64_t id = 0;
     node.ledger().Read([&](const vault::StateReader& state, Position) {
@@ -201,12 +211,12 @@ TEST_F(OldPrimaryTest, WhatItShowedAloneIsKeptAndDoneAgainByOrder) {
   EXPECT_THAT(lost[0].names(), ElementsAre("user lost-bob"));
   EXPECT_EQ(lost[1].operation(), "user.lock");
 
-  const auto applied = a_.node().ApplyLost(lost[0].id(), "admin", false);
+  const auto applied = a_.node().ApplyLost(lost[0].id(), Operator(), false);
   ASSERT_TRUE(applied.ok()) << applied.status();
   EXPECT_TRUE(b_.disk().Knows("lost-bob"));
   ASSERT_TRUE(Eventually([&] { return a_.disk().Knows("lost-bob"); }));
   EXPECT_EQ(a_.node().Me().lost_writes(), 1U);
-  EXPECT_FALSE(a_.node().ApplyLost(lost[0].id(), "admin", false).ok()) << "once";
+  EXPECT_FALSE(a_.node().ApplyLost(lost[0].id(), Operator(), false).ok()) << "once";
   ASSERT_TRUE(a_.node().DropLost(lost[1].id(), "admin").ok());
   EXPECT_FALSE(LockedOn(b_, "alice"));
   a_.Crash();
@@ -215,15 +225,31 @@ TEST_F(OldPrimaryTest, WhatItShowedAloneIsKeptAndDoneAgainByOrder) {
   EXPECT_EQ(a_.node().LostWrites().size(), 2U);
 }
 
+TEST_F(OldPrimaryTest, ThePrimaryLooksItselfWhetherTheUserMayOrderIt) {
+  ASSERT_TRUE(a_.Start().ok());
+  ASSERT_TRUE(Eventually([&] { return Same(); })) << a_.node().Link().fault;
+  const std::string id = a_.node().LostWrites().at(0).id();
+  v1::Actor other_name = Operator();
+  other_name.set_user_name("carol");
+  v1::Actor other_id = UserAsActor("carol");
+  other_id.set_user_name("admin");
+  for (const v1::Actor& by : {v1::Actor(), UserAsActor("carol"), other_name, other_id}) {
+    const absl::Status status = a_.node().ApplyLost(id, by, true).status();
+    EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  }
+  EXPECT_FALSE(b_.disk().Knows("lost-bob"));
+  EXPECT_EQ(a_.node().Me().lost_writes(), 2U) << "still held";
+}
+
 TEST_F(OldPrimaryTest, WhatWasChangedSinceIsDoneAgainByForceOnly) {
   ASSERT_TRUE(SetLocked(b_.disk(), "alice").ok());
   ASSERT_TRUE(a_.Start().ok());
   ASSERT_TRUE(Eventually([&] { return Same(); })) << a_.node().Link().fault;
   const std::string id = a_.node().LostWrites().at(1).id();
-  const auto refused = a_.node().ApplyLost(id, "admin", false);
+  const auto refused = a_.node().ApplyLost(id, Operator(), false);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("it was changed after the fork"));
   EXPECT_EQ(a_.node().Me().lost_writes(), 2U);
-  const auto forced = a_.node().ApplyLost(id, "admin", true);
+  const auto forced = a_.node().ApplyLost(id, Operator(), true);
   EXPECT_TRUE(forced.ok()) << forced.status();
 }
 
