@@ -19,8 +19,13 @@ std::string WhereThePrimaryIs(const NodeView& view) {
 }  // namespace
 
 void Gate::Set(NodeView view) {
-  WriterLock lock(mu_);
-  view_ = std::move(view);
+  bool changed = false;
+  {
+    WriterLock lock(mu_);
+    changed = view_.can_read != view.can_read;
+    view_ = std::move(view);
+  }
+  if (changed && read_changed_) read_changed_();
 }
 
 NodeView Gate::view() const {

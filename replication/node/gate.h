@@ -2,8 +2,10 @@
 #define HOLDFAST_REPLICATION_NODE_GATE_H_
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "server/base/clock.h"
@@ -34,11 +36,14 @@ struct NodeView {
 class Gate {
  public:
   void Set(NodeView view);
+  // `changed` is called whenever can_read has changed, by who changed it; before the first Set.
+  void WhenReadChanges(std::function<void()> changed) { read_changed_ = std::move(changed); }
   NodeView view() const;
   // OK, NOT_SERVING (cannot answer at all) or NOT_PRIMARY.
   absl::Status Admit(OperationClass op_class) const;
 
  private:
+  std::function<void()> read_changed_;
   mutable SharedMutex mu_;
   NodeView view_ ABSL_GUARDED_BY(mu_);
 };

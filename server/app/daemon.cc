@@ -51,15 +51,15 @@ absl::Status Daemon::Start() {
   HOLDFAST_RETURN_IF_ERROR(OpenStores());
   HOLDFAST_RETURN_IF_ERROR(OpenLedger());
   HOLDFAST_RETURN_IF_ERROR(StartSinks());
-  HOLDFAST_RETURN_IF_ERROR(StartNode());
-  HOLDFAST_RETURN_IF_ERROR(StartFronts());
-  subscription_ = ledger_->Subscribe([this] {
+  gate_.WhenReadChanges([this] {
     {
       MutexLock lock(mu_);
-      moved_ = true;
+      read_changed_ = true;
     }
     wake_.NotifyAll();
   });
+  HOLDFAST_RETURN_IF_ERROR(StartNode());
+  HOLDFAST_RETURN_IF_ERROR(StartFronts());
   watch_ = std::thread([this] { Watch(); });
   LogInfo("holdfastd {}: node {} of cluster {} runs", kVersion, identity_.node_id,
           identity_.cluster_id);
@@ -80,6 +80,8 @@ absl::Status Daemon::OpenStores() {
            .when_full = config_.audit.when_full == "refuse" ? audit::WhenFull::kRefuse
                                                             : audit::WhenFull::kServeAndMark},
           keys_->JournalMac(identity_.node_id), clock_));
+  collected_ =
+      std::make_unique<CollectedRecords>(*audit_store_, clock_, config_.limits.journal_days);
   return CheckJournalWhole();
 }
 
@@ -205,16 +207,24 @@ absl::Status Daemon::OpenRest() {
   return absl::OkStatus();
 }
 
+// The fronts follow the gate at once; the rest has time, and is not done at every write.
 void Daemon::Watch() {
+  MonoTime next = clock_.Mono();
   while (true) {
     {
       MutexLock lock(mu_);
-      if (!moved_ && !stop_) wake_.WaitFor(mu_, kWatchEvery);
+      const auto left = next - clock_.Mono();
+      if (!read_changed_ && !stop_ && left > std::chrono::nanoseconds(0)) {
+        wake_.WaitFor(mu_, left);
+      }
       if (stop_) return;
-      moved_ = false;
+      read_changed_ = false;
     }
     KeepFronts();
+    if (clock_.Mono() < next) continue;
+    next = clock_.Mono() + kWatchEvery;
     KeepJournal();
+    collected_->Keep();
     orders_->CarryOutDenials();
     orders_->Flush();
     lost_->Flush();
@@ -331,7 +341,6 @@ void Daemon::Stop() {
   if (audit_store_) audit_store_->StopWaiting();
   wake_.NotifyAll();
   if (watch_.joinable()) watch_.join();
-  if (subscription_ != 0) ledger_->Unsubscribe(subscription_);
   if (rest_) rest_->Stop(kDrain);
   if (ssh_) ssh_->Stop(kDrain);
   if (node_) node_->Stop();

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "api/http/health.h"
 #include "replication/node/node.h"
+#include "server/app/collected_records.h"
 #include "server/app/node_metrics.h"
 #include "server/app/role_hook.h"
 #include "server/app/ssh_front.h"
@@ -63,6 +64,7 @@ class Daemon {
   std::unique_ptr<crypto::KeyRing> keys_;
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<storage::AuditStore> audit_store_;
+  std::unique_ptr<CollectedRecords> collected_;  // the watch's own
   std::unique_ptr<audit::Journal> journal_;
   std::vector<std::unique_ptr<sinks::JournalSink>> sinks_;
   std::unique_ptr<replication::Ledger> ledger_;
@@ -79,10 +81,9 @@ class Daemon {
   std::unique_ptr<SshFront> ssh_;
   std::unique_ptr<http::HttpServer> health_;
 
-  uint64_t subscription_ = 0;
   Mutex mu_;
   CondVar wake_;
-  bool moved_ ABSL_GUARDED_BY(mu_) = false;
+  bool read_changed_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   std::thread watch_;  // keeps the fronts in line with the state
 };
