@@ -8,6 +8,7 @@
 
 #include "api/cli/commands.h"
 #include "api/cli/exit_code.h"
+#include "api/cli/members.h"
 #include "api/cli/print.h"
 #include "server/base/status_macros.h"
 
@@ -22,29 +23,6 @@ struct Words {
   bool force = false;
   bool yes = false;
 };
-
-struct Member {
-  std::string id;
-  std::string url;
-};
-
-absl::StatusOr<std::vector<Member>> MembersOf(Session& session) {
-  HOLDFAST_ASSIGN_OR_RETURN(const json::object status, session.Get("/v1/status"));
-  std::vector<Member> members;
-  const json::value* nodes = status.if_contains("nodes");
-  if (nodes == nullptr || !nodes->is_array()) return members;
-  for (const json::value& each : nodes->get_array()) {
-    if (!each.is_object()) continue;
-    members.push_back({TextIn(each.get_object(), "id"), TextIn(each.get_object(), "url")});
-  }
-  return members;
-}
-
-absl::StatusOr<std::unique_ptr<Session>> SessionWith(const Context& context, const Member& member) {
-  Globals globals = context.globals;
-  globals.addresses = member.url;
-  return Session::Open(globals);
-}
 
 absl::StatusOr<json::array> ListOf(const Context& context, const Member& member) {
   HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, SessionWith(context, member));
@@ -88,16 +66,11 @@ absl::Status Order(const Context& context, Session& session, const Words& words,
   if (!words.yes) {
     return absl::InvalidArgumentError("add --yes when you are sure; nothing was done");
   }
-  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<Member> members, MembersOf(session));
-  for (const Member& member : members) {
-    if (member.id != words.node) continue;
-    HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<Session> there, SessionWith(context, member));
-    HOLDFAST_RETURN_IF_ERROR(there->Order(path, body).status());
-    Say(context, fmt::format("{} of {} {}", words.id, words.node, done));
-    return absl::OkStatus();
-  }
-  return absl::NotFoundError(
-      fmt::format("no member is named {}; `holdfast node list` shows them", words.node));
+  HOLDFAST_ASSIGN_OR_RETURN(const Member member, MemberNamed(session, words.node));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<Session> there, SessionWith(context, member));
+  HOLDFAST_RETURN_IF_ERROR(there->Order(path, body).status());
+  Say(context, fmt::format("{} of {} {}", words.id, words.node, done));
+  return absl::OkStatus();
 }
 
 void AddWords(CLI::App* command, const std::shared_ptr<Words>& words) {

@@ -11,6 +11,7 @@
 
 #include "api/cli/commands.h"
 #include "api/cli/exit_code.h"
+#include "api/cli/members.h"
 #include "api/cli/print.h"
 #include "server/base/status_macros.h"
 
@@ -61,40 +62,13 @@ absl::Status Confirm(const Context& context, bool yes, const std::string& what,
       fmt::format("expected {}, got something else; nothing was done", name));
 }
 
-// Where a node answers, as any node that lives knows it.
-absl::StatusOr<std::string> UrlOf(Session& session, const std::string& node) {
-  HOLDFAST_ASSIGN_OR_RETURN(const json::object status, session.Get("/v1/status"));
-  const json::value* nodes = status.if_contains("nodes");
-  if (nodes != nullptr && nodes->is_array()) {
-    for (const json::value& each : nodes->get_array()) {
-      if (!each.is_object() || TextIn(each.get_object(), "id") != node) continue;
-      const std::string url = TextIn(each.get_object(), "url");
-      if (!url.empty()) return url;
-    }
-  }
-  return RemoteError(404, "NO_SUCH_MEMBER",
-                     fmt::format("no member is named {}; `holdfast node list` shows them", node),
-                     "");
-}
-
-absl::StatusOr<std::string> UrlOfPrimary(Session& session) {
-  HOLDFAST_ASSIGN_OR_RETURN(const json::object status, session.Get("/v1/status"));
-  const json::value* nodes = status.if_contains("nodes");
-  if (nodes != nullptr && nodes->is_array()) {
-    for (const json::value& each : nodes->get_array()) {
-      if (!each.is_object() || TextIn(each.get_object(), "role") != "primary") continue;
-      return TextIn(each.get_object(), "url");
-    }
+absl::StatusOr<Member> Primary(Session& session) {
+  HOLDFAST_ASSIGN_OR_RETURN(std::vector<Member> members, MembersOf(session));
+  for (Member& member : members) {
+    if (member.role == "primary") return std::move(member);
   }
   return RemoteError(503, "NO_PRIMARY",
                      "no primary is known, so nobody can hand over: use holdfast promote", "");
-}
-
-absl::StatusOr<std::unique_ptr<Session>> SessionWith(const Context& context,
-                                                     const std::string& url) {
-  Globals globals = context.globals;
-  globals.addresses = url;
-  return Session::Open(globals);
 }
 
 std::string YesNoUnknown(const json::object& answer, std::string_view key) {
@@ -162,12 +136,12 @@ absl::Status RefusedIn(const json::object& answer) {
 
 absl::Status Promote(const Context& context, Session& session, const PromoteWords& words) {
   HOLDFAST_ASSIGN_OR_RETURN(const json::value accept_loss, AcceptLossIn(words.accept_loss));
-  HOLDFAST_ASSIGN_OR_RETURN(const std::string url, UrlOf(session, words.node));
+  HOLDFAST_ASSIGN_OR_RETURN(const Member member, MemberNamed(session, words.node));
   if (!words.dry_run) {
     HOLDFAST_RETURN_IF_ERROR(
         Confirm(context, words.yes, fmt::format("makes {} the primary", words.node), words.node));
   }
-  HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<Session> node, SessionWith(context, url));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<Session> node, SessionWith(context, member));
   json::object body{{"node", words.node},
                     {"dry_run", words.dry_run},
                     {"accept_loss", accept_loss},
@@ -180,11 +154,11 @@ absl::Status Promote(const Context& context, Session& session, const PromoteWord
 }
 
 absl::Status Switchover(const Context& context, Session& session, const SwitchWords& words) {
-  HOLDFAST_RETURN_IF_ERROR(UrlOf(session, words.to).status());
+  HOLDFAST_RETURN_IF_ERROR(MemberNamed(session, words.to).status());
   HOLDFAST_RETURN_IF_ERROR(Confirm(
       context, words.yes, fmt::format("hands the role of primary over to {}", words.to), words.to));
-  HOLDFAST_ASSIGN_OR_RETURN(const std::string url, UrlOfPrimary(session));
-  HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<Session> node, SessionWith(context, url));
+  HOLDFAST_ASSIGN_OR_RETURN(const Member member, Primary(session));
+  HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<Session> node, SessionWith(context, member));
   HOLDFAST_ASSIGN_OR_RETURN(const json::object answer,
                             node->Order("/v1/switchover", {{"to", words.to}}));
   if (context.json()) return WriteOut(context, json::serialize(answer) + "\n");
@@ -211,8 +185,8 @@ absl::Status Deny(const Context& context, Session& session, const DenyWords& wor
   Session* node = &session;
   std::unique_ptr<Session> other;
   if (!words.node.empty()) {
-    HOLDFAST_ASSIGN_OR_RETURN(const std::string url, UrlOf(session, words.node));
-    HOLDFAST_ASSIGN_OR_RETURN(other, SessionWith(context, url));
+    HOLDFAST_ASSIGN_OR_RETURN(const Member member, MemberNamed(session, words.node));
+    HOLDFAST_ASSIGN_OR_RETURN(other, SessionWith(context, member));
     node = other.get();
   }
   if (words.list) {

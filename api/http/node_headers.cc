@@ -73,9 +73,7 @@ absl::StatusOr<desk::WriteOptions> WriteOptionsOf(const desk::Desk& desk, const 
     options.level = *level;
   }
   if (const std::string* text = request.Header(kIdempotencyKey); text != nullptr) {
-    const bool visible =
-        std::all_of(text->begin(), text->end(), [](char c) { return c > ' ' && c <= '~'; });
-    if (text->empty() || text->size() > vault::kRequestKeyCharsMax || !visible) {
+    if (!vault::IsRequestKey(*text)) {
       return BadHeader(kIdempotencyKey, "1 to 255 visible ASCII characters");
     }
     options.idempotency_key = *text;

@@ -30,25 +30,20 @@ const char* WordOf(v1::LostState state) {
   }
 }
 
-json::value LostText(const std::string& text) {
-  if (text.empty()) return nullptr;
-  return json::value(text);
-}
-
 json::object RenderLost(const v1::LostWriteView& view) {
   json::array names;
   for (const std::string& name : view.names()) names.emplace_back(name);
   return {{"node", view.node_id()},
           {"id", view.id()},
           {"time", TimeOrNull(view.wall_ms())},
-          {"user", LostText(view.user_name())},
-          {"source", LostText(view.source())},
+          {"user", TextOrNull(view.user_name())},
+          {"source", TextOrNull(view.source())},
           {"operation", view.operation()},
           {"names", std::move(names)},
           {"records", view.records()},
           {"state", WordOf(view.state())},
           {"state_at", TimeOrNull(view.state_ms())},
-          {"state_by", LostText(view.state_by())}};
+          {"state_by", TextOrNull(view.state_by())}};
 }
 
 absl::Status NoQuarantine() {

@@ -7,6 +7,7 @@
 
 #include "api/http/json.h"
 #include "api/http/node_headers.h"
+#include "api/http/token_places.h"
 #include "api/native/errors.h"
 #include "api/native/fields.h"
 #include "api/native/operations.h"
@@ -94,20 +95,6 @@ const RouteRow kRoutes[] = {
     {kPost, "/v1/lost-writes/apply", kNode, "lost_writes.apply", OrderOperation{ApplyLostWrite}},
     {kPost, "/v1/lost-writes/drop", kNode, "lost_writes.drop", OrderOperation{DropLostWrite}},
 };
-
-SecretBytes FindToken(const http::Request& request) {
-  if (const std::string* token = request.Header("AUTHTOKEN"); token != nullptr && !token->empty()) {
-    return SecretBytes::CopyOf(*token);
-  }
-  constexpr std::string_view kScheme = "Bearer ";
-  const std::string* authorization = request.Header("Authorization");
-  if (authorization == nullptr ||
-      !http::EqualsIgnoringCase(std::string_view(*authorization).substr(0, kScheme.size()),
-                                kScheme)) {
-    return {};
-  }
-  return SecretBytes::CopyOf(std::string_view(*authorization).substr(kScheme.size()));
-}
 
 http::Response Render(Answer answer) {
   http::Response response;
@@ -213,8 +200,9 @@ http::Handler HandlerOf(const Deps& deps, const RouteRow& row, http::Refuse refu
     const Visit visit{.deps = deps, .caller = std::move(caller), .request = std::move(request)};
     std::visit([&](auto chosen) { Run(chosen, visit, finish); }, operation);
   };
-  return BehindTheGate(deps, row.op_class,
-                       http::ForCallers(deps->desk, FindToken, std::move(refuse), std::move(run)));
+  return BehindTheGate(
+      deps, row.op_class,
+      http::ForCallers(deps->desk, http::TokenIn, std::move(refuse), std::move(run)));
 }
 
 void Join(const Deps& deps, const std::shared_ptr<http::Request>& request, http::Respond respond) {

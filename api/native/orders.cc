@@ -29,11 +29,6 @@ json::value OrNull(const std::optional<Value>& value) {
   return json::value(*value);
 }
 
-json::value TextOrNull(const std::string& text) {
-  if (text.empty()) return nullptr;
-  return json::value(text);
-}
-
 absl::Status NoOrders() {
   return vault::Refuse(vault::Refusal::kNotServing, "this node takes no orders");
 }
@@ -195,8 +190,7 @@ AnswerOr ListDenials(const Visit& visit) {
 IntentOr ForgetNode(const Visit& visit) {
   HOLDFAST_ASSIGN_OR_RETURN(const Fields fields, Fields::Parse(visit.request->body));
   HOLDFAST_RETURN_IF_ERROR(fields.Done());
-  vault::ForgetMember command{.node_id = visit.request->Capture("id"),
-                              .primary = visit.desk().Facts().node_id};
+  vault::ForgetMember command{.node_id = visit.request->Capture("id")};
   const std::string node = command.node_id;
   return Intent{
       .body = std::move(command),

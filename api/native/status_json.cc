@@ -4,17 +4,14 @@
 #include <boost/json/value.hpp>
 #include <set>
 
+#include "api/native/words.h"
+
 namespace holdfast::native {
 namespace {
 
 namespace json = boost::json;
 
 constexpr char kDown[] = "down";
-
-json::value TextOrNull(const std::string& text) {
-  if (text.empty()) return nullptr;
-  return json::value(text);
-}
 
 json::object RenderNode(const v1::NodeReport& node, const std::string& url) {
   const bool down = node.state().empty() || node.state() == kDown;

@@ -96,4 +96,9 @@ boost::json::value TimeOrNull(int64_t ms) {
   return boost::json::value(Rfc3339(ms));
 }
 
+boost::json::value TextOrNull(const std::string& text) {
+  if (text.empty()) return nullptr;
+  return boost::json::value(text);
+}
+
 }  // namespace holdfast::native

@@ -32,6 +32,8 @@ std::string ShareLevelWords();
 std::string Rfc3339(int64_t ms);
 // The same, or null for 0: never or not set.
 boost::json::value TimeOrNull(int64_t ms);
+// Null for an empty text.
+boost::json::value TextOrNull(const std::string& text);
 
 }  // namespace holdfast::native
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/http/node_headers.h"
+#include "api/http/token_places.h"
 #include "api/native/native.h"
 #include "api/pam360/routes.h"
 #include "server/base/status_macros.h"
@@ -20,24 +21,13 @@ namespace {
 
 constexpr int kMisdirected = 421;
 
-// In the places that both dialects know: whose request it was is told where that is easy.
-SecretBytes TokenIn(const http::Request& request) {
-  constexpr std::string_view kBearer = "Bearer ";
-  if (const std::string* token = request.Header("AUTHTOKEN"); token != nullptr) {
-    return SecretBytes::CopyOf(*token);
-  }
-  const std::string* line = request.Header("Authorization");
-  if (line == nullptr || !line->starts_with(kBearer)) return {};
-  return SecretBytes::CopyOf(std::string_view(*line).substr(kBearer.size()));
-}
-
 // The gate's verdict in the words of the dialect, with the way to the primary. What the dialect has
 // said about the primary itself stays.
 std::optional<http::Response> Refused(desk::Desk& desk, const http::Route& route,
                                       const http::Request& request) {
   const absl::Status admitted = desk.Admit(route.op_class);
   if (admitted.ok()) return std::nullopt;
-  const SecretBytes token = TokenIn(request);
+  const SecretBytes token = http::TokenIn(request);
   desk.RecordRefused(
       {.operation = route.name, .source = request.client, .via = "REST", .token = &token},
       admitted);

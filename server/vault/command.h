@@ -103,7 +103,6 @@ struct JoinMember {  // the invite is used up; a member of that name that never 
 };
 struct ForgetMember {  // with its SSH server's row and its open invites; not the primary itself
   std::string node_id;
-  std::string primary = {};  // who does it; the ledger knows it too
 };
 struct SetSshd {
   v1::SshdRow sshd;

@@ -184,7 +184,7 @@ absl::Status PlanBody(const ForgetMember& body, PlanContext& context) {
   if (context.state().FindMember(body.node_id) == nullptr) {
     return Refuse(Refusal::kNoSuchMember, fmt::format("no node '{}'", Shown(body.node_id)));
   }
-  if (body.node_id == context.primary || body.node_id == body.primary) {
+  if (body.node_id == context.primary) {
     return Refuse(
         Refusal::kInvalidInput,
         fmt::format("node '{}' is primary: switch over to another one first", body.node_id));

@@ -220,10 +220,13 @@ absl::Status CheckSealed(std::string_view field, const v1::SealedSecret& secret)
   return absl::OkStatus();
 }
 
+bool IsRequestKey(std::string_view text) {
+  return !text.empty() && text.size() <= kRequestKeyCharsMax &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
 absl::Status CheckRequestKey(const RequestKey& key, int64_t now_ms) {
-  const bool visible =
-      std::all_of(key.key.begin(), key.key.end(), [](char c) { return c > ' ' && c <= '~'; });
-  if (key.key.empty() || key.key.size() > kRequestKeyCharsMax || !visible) {
+  if (!IsRequestKey(key.key)) {
     return Invalid("idempotency key",
                    fmt::format("expected 1 to {} visible ASCII characters, got {} bytes",
                                kRequestKeyCharsMax, key.key.size()));

@@ -19,6 +19,8 @@ namespace holdfast::vault {
 
 inline constexpr size_t kHashBytes = 32;
 inline constexpr size_t kRequestKeyCharsMax = 255;
+// 1 to kRequestKeyCharsMax visible ASCII characters.
+bool IsRequestKey(std::string_view text);
 inline constexpr uint32_t kWaitMsLeast = 100;  // of the settings: how long a write waits
 inline constexpr uint32_t kWaitMsMost = 60'000;
 

@@ -317,7 +317,7 @@ TEST_F(SwitchoverTest, ARecordThatTheDiskDoesNotTakeLeavesEverythingAsItWas) {
 
 TEST_F(Nodes, AMemberThatIsForgottenIsCutOff) {
   ASSERT_NO_FATAL_FAILURE(Found({&b_, &c_}, Durable(1)));
-  const auto forgotten = a_.disk().Write(vault::ForgetMember{.node_id = "c", .primary = "a"});
+  const auto forgotten = a_.disk().Write(vault::ForgetMember{.node_id = "c"});
   ASSERT_TRUE(forgotten.ok()) << forgotten.status();
   EXPECT_TRUE(Eventually([&] { return a_.node().Followers().size() == 1; }));
   EXPECT_TRUE(Eventually([&] { return !c_.node().Link().live; }));
