@@ -204,7 +204,9 @@ IntentOr ForgetNode(const Visit& visit) {
                 {"notes",
                  {"its certificate is refused from now on, and its streams are cut",
                   "it has held every secret of the vault and the root key, and keeps what is on "
-                  "its disk: destroy that disk, or set every secret anew"}}}};
+                  "its disk: destroy that disk, or set every secret anew",
+                  "no key was changed: whoever has that disk can read every backup of the vault, "
+                  "also a later one; docs/runbooks/forgotten-node.md"}}}};
       }};
 }
 

@@ -31,6 +31,7 @@ class PostgresMedium : public StoreMedium {
     proxy_.Refuse(true);
     proxy_.Plan(SocketProxy::Fault::kBefore, "SET commits = ");
   }
+  bool MayBeAway() const override { return true; }
   void EndFault() override { proxy_.Refuse(false); }
 
  private:

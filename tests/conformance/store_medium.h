@@ -18,6 +18,8 @@ class StoreMedium {
   virtual void SetSchemaVersion(uint64_t version) = 0;
   // The next commit of the open store fails; afterwards the medium is well again.
   virtual void FailNextCommit() = 0;
+  // An append that fails so is UNAVAILABLE, and asked for again; nothing else is.
+  virtual bool MayBeAway() const { return false; }
   virtual void EndFault() = 0;
 };
 

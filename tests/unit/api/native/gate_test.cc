@@ -210,7 +210,7 @@ TEST_F(NativeTest, AnIssuedTokenIsNotShownAgain) {
   EXPECT_EQ(At(again, "/repeated"), "true");
 }
 
-TEST_F(NativeTest, AForgetThatIsRepeatedDoesNotSayThatNothingWasHeld) {
+TEST_F(NativeTest, AForgetSaysWhatWasHeldAndThatNoKeyIsChanged) {
   desk_.AddAccount(1, "srv", "root", "geheim");
   v1::MemberRow member;
   member.set_node_id("c");
@@ -226,9 +226,10 @@ TEST_F(NativeTest, AForgetThatIsRepeatedDoesNotSayThatNothingWasHeld) {
   const http::Headers with_key{{"AUTHTOKEN", token_}, {"Idempotency-Key", "k1"}};
   const http::Response first = AskWith(with_key, Method::kPost, "/v1/nodes/c/forget", "{}");
   EXPECT_EQ(At(first, "/secrets_held"), "1") << first.body;
+  EXPECT_THAT(At(first, "/notes/2"), HasSubstr("docs/runbooks/forgotten-node.md"));
   const http::Response again = AskWith(with_key, Method::kPost, "/v1/nodes/c/forget", "{}");
   EXPECT_EQ(again.status, 200) << again.body;
-  EXPECT_EQ(At(again, "/secrets_held"), "null");
+  EXPECT_EQ(At(again, "/secrets_held"), "null") << "not that nothing was held";
 }
 
 // Who has lost the right since is not shown by an old request what it no longer sees.
@@ -253,7 +254,7 @@ TEST_F(NativeTest, ARepeatedWriteShowsWhatItsCallerMaySeeNow) {
   ASSERT_EQ(ask("k2", "/v1/shares", view).body, shared.body);
   desk_.Do(vault::RevokeShare{share}, 1);
   ExpectRefused(ask("k1", accounts, account), 404, "NO_SUCH_RESOURCE");
-  ExpectRefused(ask("k2", "/v1/shares", view), 404, "NO_SUCH_SHARE");
+  ExpectRefused(ask("k2", "/v1/shares", view), 404, "NO_SUCH_RESOURCE");
 }
 
 TEST_F(NativeTest, TheLevelOfAWriteIsAskedForAndTold) {
