@@ -102,7 +102,8 @@ std::string AuditStoreName(const Config& config) {
 absl::Status InStore(const absl::Status& status, const Config& config) {
   const std::string text(status.message());
   const bool damage = absl::IsDataLoss(status) || absl::IsUnauthenticated(status);
-  if (!damage || text.ends_with(storage::kDamageNextStep)) return status;
+  const bool told = text.starts_with(config.node.data) || text.ends_with(storage::kDamageNextStep);
+  if (!damage || told) return status;
   if (IsDatabase(config)) {
     return absl::Status(status.code(), fmt::format("the database of node {}: {}; {}",
                                                    config.node.id, text, storage::kDamageNextStep));

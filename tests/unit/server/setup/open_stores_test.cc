@@ -37,6 +37,11 @@ TEST(OpenStoresTest, ADamagedLogNamesTheStoreAndThePageThatSaysWhatToDo) {
   EXPECT_TRUE(std::filesystem::exists(std::string(HOLDFAST_CHECKOUT "/") + kPage));
 }
 
+TEST(OpenStoresTest, WhatNamesItsFileStaysAsItIs) {
+  const char kCommitted[] = "/var/lib/holdfast/committed: not there; restore the file";
+  EXPECT_EQ(Told(absl::DataLossError(kCommitted), "sqlite"), kCommitted);
+}
+
 TEST(OpenStoresTest, WhatIsNoDamageStaysAsItIs) {
   EXPECT_EQ(Told(absl::FailedPreconditionError("in use"), "sqlite"), "in use");
   EXPECT_EQ(Told(absl::UnavailableError("away"), "postgres"), "away");
