@@ -81,19 +81,48 @@ void Ledger::Moved() {
   for (auto& [id, moved] : subscribers_) moved();
 }
 
-bool Ledger::RunOnWriter(const std::function<void()>& task) const {
+// Whoever calls becomes the writer for a moment, when nobody is it and nothing waits for it: two
+// hand-offs less.
+bool Ledger::TakeTurn() {
+  if (busy_ || HasWork()) return false;
+  busy_ = true;
+  return true;
+}
+
+void Ledger::EndTurn() {
+  AdvanceCommit();
+  AnswerReady();
+  {
+    MutexLock lock(mu_);
+    busy_ = false;
+    // A deadline that came up meanwhile is the thread's to watch.
+    if (!wanted_ && !HasWork() && WakeAt() >= watched_) return;
+  }
+  wake_.NotifyAll();
+}
+
+bool Ledger::RunOnWriter(const std::function<void()>& task) {
   Mutex done_mu;
   CondVar done_cv;
   bool done = false;
+  bool here = false;
   {
     MutexLock lock(mu_);
     if (stop_) return false;
-    tasks_.push_back([&] {
-      task();
-      MutexLock done_lock(done_mu);
-      done = true;
-      done_cv.NotifyOne();
-    });
+    here = TakeTurn();
+    if (!here) {
+      tasks_.push_back([&] {
+        task();
+        MutexLock done_lock(done_mu);
+        done = true;
+        done_cv.NotifyOne();
+      });
+    }
+  }
+  if (here) {
+    task();
+    EndTurn();
+    return true;
   }
   wake_.NotifyAll();
   MutexLock lock(done_mu);
@@ -101,22 +130,29 @@ bool Ledger::RunOnWriter(const std::function<void()>& task) const {
   return true;
 }
 
+bool Ledger::HasWork() const {
+  return !tasks_.empty() || (!queue_.empty() && !held_) || acked_ || stop_;
+}
+
 // False: stop. Tasks that were taken in before the stop are still given out.
 bool Ledger::NextWork(std::vector<std::function<void()>>& tasks, std::vector<Waiting>& writes) {
   MutexLock lock(mu_);
-  writing_ = false;
+  busy_ = writing_ = false;
   if (held_) settled_.NotifyAll();
-  while (tasks_.empty() && (queue_.empty() || held_) && !acked_ && !stop_) {
-    const std::optional<MonoTime> deadline = WakeAt();
-    if (!deadline) {
+  while (true) {
+    wanted_ = busy_;
+    if (!busy_ && HasWork()) break;
+    watched_ = busy_ ? MonoTime::max() : WakeAt();
+    if (watched_ == MonoTime::max()) {
       wake_.Wait(mu_);
       continue;
     }
-    const auto left = *deadline - clock_.Mono();
-    if (left <= std::chrono::nanoseconds(0)) break;
-    if (!wake_.WaitFor(mu_, left)) break;
+    const auto left = watched_ - clock_.Mono();
+    const bool woken = left > std::chrono::nanoseconds(0) && wake_.WaitFor(mu_, left);
+    if (!woken && !busy_) break;
   }
-  acked_ = false;
+  busy_ = true;
+  wanted_ = acked_ = false;
   tasks.assign(std::make_move_iterator(tasks_.begin()), std::make_move_iterator(tasks_.end()));
   tasks_.clear();
   const bool may_take = !held_ || stop_;

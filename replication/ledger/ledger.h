@@ -116,10 +116,9 @@ struct SnapshotPoint {
 // secondaries alike.
 //
 // Room        replication/ledger.
-// Promises    1. One writer thread: what waits while a batch is in its fsync is the next batch.
+// Promises    1. One writer at a time: what waits while a batch is in its fsync is the next batch.
 //             2. A record is shown, and answered, only when it is committed, and that position is
-//             on
-//                this disk; shown never goes back.
+//                on this disk; shown never goes back.
 //             3. Readers see committed rows only; planning sees everything appended.
 //             4. Rows of committed records are in the store not later than with the next batch.
 //             5. A failed append or fsync closes the ledger: whoever waits for an appended record
@@ -127,9 +126,9 @@ struct SnapshotPoint {
 //                disk is no failure: what was sent to others is tried again with the same bytes,
 //                new writes are refused meanwhile (OVERLOADED); a follower refuses its batch.
 // Relies on   A store of its own (storage/store.h).
-// Threading   Thread-safe. Callbacks run on the writer thread: they must not block or call back
-// into
-//             a method that says "waits".
+// Threading   Thread-safe. Callbacks run on the writer thread, or on that of whoever calls while it
+//             is idle (OnAck, what says "waits"): they must not block or call back into a method
+//             that says "waits".
 // Ownership   Borrows store, keys and clock, which must outlive it. Owns the state.
 class Ledger {
  public:
@@ -161,7 +160,7 @@ class Ledger {
   std::optional<StatePoint> NewestDigestMark() const;
   // The state differs from the primary's: see LedgerProgress::distrust. Durable, as far as it can.
   void Distrust(const std::string& why);
-  HeldLog Held() const;  // of what is durable; waits
+  HeldLog Held();  // of what is durable; waits
   // Called on the writer thread whenever progress() moved, and when the ledger closes.
   uint64_t Subscribe(std::function<void()> moved);
   // Waits until a call of it that is under way has returned.
@@ -214,7 +213,7 @@ class Ledger {
   // FAILED_PRECONDITION, and nothing changed: a gap, or they differ at or below what was shown.
   absl::Status AppendFetched(const Digest& previous, const std::vector<EntryPtr>& entries);
   // Who votes by this log; waits.
-  Membership Members() const;
+  Membership Members();
   // Unfollow, and what the log was at that moment: from then on nothing of an epoch older than
   // `granted` comes in, also when somebody was about to follow it.
   HeldLog HoldAppends(const Epoch& granted);
@@ -270,10 +269,13 @@ class Ledger {
   absl::Status LoadEntries(const std::vector<EntryPtr>& entries);
   absl::Status StartTrack(const storage::LoadResult& loaded, std::vector<EpochStart> history);
 
-  // ---- ledger.cc: the writer thread
+  // ---- ledger.cc: the writer, a thread, or whoever finds it idle
   void Run();
   bool NextWork(std::vector<std::function<void()>>& tasks, std::vector<Waiting>& writes);
-  bool RunOnWriter(const std::function<void()>& task) const;
+  bool RunOnWriter(const std::function<void()>& task);
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool TakeTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndTurn();
   void CloseWith(const absl::Status& why);
   void Moved();
 
@@ -297,7 +299,7 @@ class Ledger {
   void DropUnstored();
 
   // ---- ledger_answers.cc
-  std::optional<MonoTime> WakeAt() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  MonoTime WakeAt() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool AnswerableNow(const LevelAsk& level, uint64_t seq) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Expire(Answer answer);
   void ExpireAnswers();
@@ -350,7 +352,7 @@ class Ledger {
   crypto::KeyRing& keys_;
   const Clock& clock_;
 
-  // The writer thread's own.
+  // The writer's own.
   CommittedFile committed_file_;
   LogWindow window_;         // (rows in the store, head]
   uint64_t stored_seq_ = 0;  // the store has the rows up to here; ahead of window_ until shown
@@ -376,7 +378,7 @@ class Ledger {
   Mutex copy_mu_;                                                  // one copy at a time
 
   mutable Mutex mu_;
-  mutable CondVar wake_;
+  CondVar wake_;
   CondVar settled_;  // HoldWrites waits here
   std::unique_ptr<LogTrack> track_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<CommitRule> rule_ ABSL_GUARDED_BY(mu_);  // null: not leading
@@ -389,9 +391,13 @@ class Ledger {
   // Policy degrade: a level was given up once, and too few have come back since.
   bool gave_up_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;  // writes left the queue and are not appended yet
+  bool busy_ ABSL_GUARDED_BY(mu_) = true;      // somebody is the writer at the moment
+  bool wanted_ ABSL_GUARDED_BY(mu_) = false;   // and its thread waits for that to end
+  MonoTime watched_ ABSL_GUARDED_BY(mu_){};    // until when that thread sleeps, unless it is woken
   std::deque<Waiting> queue_ ABSL_GUARDED_BY(mu_);
-  mutable std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);
+  std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);
   bool acked_ ABSL_GUARDED_BY(mu_) = false;
+  bool level_awaited_ ABSL_GUARDED_BY(mu_) = false;  // by what is committed
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t oldest_seq_ ABSL_GUARDED_BY(mu_) = 1;
   LogSizes log_sizes_ ABSL_GUARDED_BY(mu_);

@@ -41,21 +41,24 @@ void Ledger::AnswerReady() {
         answers.pop_front();
       }
     }
+    level_awaited_ = std::any_of(answers_.begin(), answers_.end(), [&](const auto& level) {
+      return !level.second.empty() && level.second.front().seq <= committed;
+    });
   }
   std::erase_if(answers_, [](const auto& level) { return level.second.empty(); });
   if (!ready.empty()) HOLDFAST_CRASH_POINT("ledger.apply.before_answer");
   for (Answer& answer : ready) answer.done(std::move(answer.result));
 }
 
-std::optional<MonoTime> Ledger::WakeAt() const {
-  std::optional<MonoTime> at;
-  const auto not_later = [&](MonoTime time) { at = at ? std::min(*at, time) : time; };
+// MonoTime::max(): nothing has to be looked at unless something happens.
+MonoTime Ledger::WakeAt() const {
+  MonoTime at = MonoTime::max();
   for (const auto& [level, answers] : answers_) {
-    if (!answers.empty()) not_later(answers.front().deadline);
+    if (!answers.empty()) at = std::min(at, answers.front().deadline);
   }
-  if (unstored_ > 0) not_later(store_again_at_);
+  if (unstored_ > 0) at = std::min(at, store_again_at_);
   const bool ticks = rule_ != nullptr && !SettingNow().block && !rule_->degraded();
-  if (ticks && track_->applied_seq() < track_->head_seq()) not_later(clock_.Mono() + kTick);
+  if (ticks && track_->applied_seq() < track_->head_seq()) at = std::min(at, clock_.Mono() + kTick);
   return at;
 }
 

@@ -190,7 +190,7 @@ std::vector<const v1::DataKeyRow*> Ledger::AllDataKeys(const vault::State& state
   return keys;
 }
 
-Membership Ledger::Members() const {
+Membership Ledger::Members() {
   Membership members;
   RunOnWriter([&] { members = MembersNow(); });
   return members;

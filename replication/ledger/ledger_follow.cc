@@ -34,7 +34,7 @@ void Ledger::Unfollow() {
   });
 }
 
-HeldLog Ledger::Held() const {
+HeldLog Ledger::Held() {
   HeldLog held;
   RunOnWriter([&] { held = HeldNow(); });
   return held;

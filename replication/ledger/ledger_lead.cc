@@ -229,10 +229,16 @@ void Ledger::OnAck(const std::string& node_id, const AckInfo& ack) {
   {
     MutexLock lock(mu_);
     if (!rule_) return;
-    rule_->OnAck(node_id, ack);
-    acked_ = true;
+    const uint64_t before = rule_->committed_seq();
+    const bool moved = rule_->OnAck(node_id, ack) > before;
+    if (!moved && !level_awaited_ && !rule_->degraded() && !gave_up_) return;  // Nobody waits.
+    if (!TakeTurn()) {
+      acked_ = true;
+      if (!busy_) wake_.NotifyAll();
+      return;
+    }
   }
-  wake_.NotifyAll();
+  EndTurn();
 }
 
 bool Ledger::ConnectedEnough() const {

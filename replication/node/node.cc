@@ -19,6 +19,28 @@ constexpr std::chrono::milliseconds kHandOverTick{2};
 constexpr size_t kJournalPage = 1000;
 constexpr size_t kJournalPageBytes = 4 << 20;
 
+// What of the ledger's progress a role, or the view of it, turns on: not every record.
+struct LedgerTurn {
+  bool leading = false;
+  bool started = false;
+  bool ended = false;
+  bool failed = false;
+  bool trusted = true;
+  bool joined = false;
+  uint64_t epoch = 0;
+  bool operator==(const LedgerTurn&) const = default;
+};
+
+LedgerTurn TurnOf(const LedgerProgress& progress) {
+  return {.leading = progress.leading,
+          .started = progress.epoch_start_committed,
+          .ended = progress.ended,
+          .failed = !progress.failure.ok(),
+          .trusted = progress.distrust.empty(),
+          .joined = progress.shown.seq > 0,
+          .epoch = progress.shown.epoch};
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Node>> Node::Make(Deps deps) {
@@ -56,7 +78,12 @@ absl::Status Node::Start(const std::string& peer_address) {
                              return quarantine_.Keep(deps_.ledger, fork_seq, epoch);
                            },
                        .link_changed = [this] { Wake(); }});
-  subscription_ = deps_.ledger.Subscribe([this] { Wake(); });
+  subscription_ = deps_.ledger.Subscribe([this, last = LedgerTurn()]() mutable {
+    const LedgerTurn now = TurnOf(deps_.ledger.progress());
+    if (now == last) return;
+    last = now;
+    Wake();
+  });
   HOLDFAST_ASSIGN_OR_RETURN(server_, PeerServer::Start(peer_address, deps_.tls, *this));
   FollowMembers();
   {

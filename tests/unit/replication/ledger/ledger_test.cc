@@ -1,5 +1,6 @@
 #include "replication/ledger/ledger.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -425,6 +426,45 @@ TEST_F(FollowingTest, TheStateDigestIsRememberedAtMultiples) {
   EXPECT_EQ(follower_.ledger().StateDigestAt(kDigestEvery), mark->state_digest);
   EXPECT_EQ(follower_.ledger().StateDigestAt(head), node_.ledger().ShownDigest().state_digest);
   EXPECT_EQ(follower_.ledger().StateDigestAt(head - 1), std::nullopt);
+}
+
+// Whoever calls while the writer is idle is it for a moment, and answers: never two at once.
+TEST_F(LedgerTest, WritersTakeTurns) {
+  constexpr int kWrites = 300;
+  AddMember("b");
+  ASSERT_TRUE(node_.Write(Durable(1)).ok());
+  node_.ledger().OnConnected("b");
+  std::atomic<int> answered = 0;
+  std::atomic<int> inside = 0;
+  std::atomic<bool> alone = true;
+  std::thread follower([&] {
+    while (answered < kWrites) {
+      node_.ledger().OnAck("b", AckOf(node_.ledger().progress().durable_seq));
+    }
+  });
+  std::thread asks([&] {
+    while (answered < kWrites) node_.ledger().Held();
+  });
+  const auto done = [&](const absl::StatusOr<WriteResult>& result) {
+    EXPECT_TRUE(result.ok()) << result.status();
+    if (++inside > 1) alone = false;
+    const MonoTime until = node_.clock().Mono() + std::chrono::microseconds(50);
+    while (node_.clock().Mono() < until) std::this_thread::yield();
+    --inside;
+    ++answered;
+  };
+  for (int n = 0; n < kWrites; ++n) {
+    vault::AddUser add;
+    add.user.set_name(fmt::format("u{}", n));
+    add.user.set_organization_id(1);
+    add.user.set_role(v1::ROLE_PASSWORD_USER);
+    vault::Command command{.now_ms = 1'700'000'000'000, .body = std::move(add)};
+    command.actor.set_via("LOCAL");
+    node_.ledger().Submit(std::move(command), {}, done);
+  }
+  follower.join();
+  asks.join();
+  EXPECT_TRUE(alone);
 }
 
 }  // namespace
