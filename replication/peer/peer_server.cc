@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
+#include <stdlib.h>
 
 #include <utility>
 
@@ -143,6 +144,10 @@ class GrpcPeerServer : public PeerServer {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingEveryMs);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
     builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+    // Each call has a thread of its own all the same; idle ones would take turns to wake for each.
+    builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+    builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+    builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
     WipeText(options.pem_key_cert_pairs[0].private_key);
@@ -168,6 +173,8 @@ class GrpcPeerServer : public PeerServer {
 };
 
 }  // namespace
+
+void ChoosePolling() { setenv("GRPC_POLL_STRATEGY", "poll", /*overwrite=*/0); }
 
 absl::StatusOr<std::unique_ptr<PeerServer>> PeerServer::Start(const std::string& address,
                                                               const PeerTls& tls,
