@@ -1,6 +1,6 @@
 // How fast a snapshot comes, what it costs a primary that is written to, how fast a stopped
 // secondary catches up by the log, and how far behind a running one is:
-//   snapshot_bench FOLDER [ACCOUNTS]
+//   snapshot_bench FOLDER [ACCOUNTS [catch-up|lag|load ..]]
 // FOLDER must be on the disk in question, and not be there yet. All nodes share this machine.
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -15,126 +15,12 @@
 #include <thread>
 #include <vector>
 
-#include "server/crypto/random.h"
-#include "server/storage/sqlite/sqlite_store.h"
-#include "tests/unit/replication/node/node_fixture.h"
+#include "tests/bench/bench_node.h"
 
 namespace holdfast::replication {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr int64_t kNowMs = 1'700'000'000'000;
-
-template <typename T>
-T Must(absl::StatusOr<T> value) {
-  if (!value.ok()) {
-    fmt::print(stderr, "{}\n", std::string(value.status().message()));
-    std::exit(1);
-  }
-  return *std::move(value);
-}
-void Must(const absl::Status& status) { Must(status.ok() ? absl::StatusOr<int>(0) : status); }
-
-// A node on a disk: store, ledger and all that replicates.
-class BenchNode {
- public:
-  BenchNode(const std::string& name, std::string folder,
-            const crypto::CertificateAuthority& authority, std::shared_ptr<const SecretBytes> root)
-      : name_(name), folder_(std::move(folder)), tls_(MakeTls(authority, name)), port_(FreePort()) {
-    mkdir(folder_.c_str(), 0700);
-    keys_ = std::make_unique<crypto::KeyRing>(root->Clone(), "test");
-    Open();
-  }
-  void Open() {
-    store_ = Must(storage::sqlite::SqliteStore::Open({.path = folder_ + "/vault.db"}));
-    ledger_ = Must(Ledger::Open({.node_id = name_, .committed_path = folder_ + "/committed"},
-                                *store_, *keys_, clock_));
-  }
-  void Start(const std::vector<v1::MemberRow>& told) {
-    if (!told.empty()) Must(PutKnownMembers(*store_, told));
-    audit_ = Must(storage::sqlite::SqliteAuditStore::Open({.path = folder_ + "/audit.db"}));
-    journal_ = Must(audit::Journal::Open({.path = folder_ + "/journal", .node_id = name_},
-                                         keys_->JournalMac(name_), clock_));
-    node_ = Must(Node::Make({.identity = {.cluster_id = kCluster,
-                                          .node_id = name_,
-                                          .version = "bench",
-                                          .data_folder = folder_},
-                             .tls = tls_,
-                             .ledger = *ledger_,
-                             .store = *store_,
-                             .keys = *keys_,
-                             .journal = *journal_,
-                             .audit = *audit_,
-                             .gate = gate_,
-                             .clock = clock_}));
-    Must(node_->Start(fmt::format("127.0.0.1:{}", port_)));
-  }
-  void Stop() {
-    node_.reset();
-    journal_.reset();
-    audit_.reset();
-    ledger_.reset();
-    store_.reset();
-  }
-  v1::MemberRow Row() const {
-    v1::MemberRow row;
-    row.set_node_id(name_);
-    row.set_rest_url(fmt::format("https://127.0.0.1:{}", port_));
-    row.set_ssh_address(fmt::format("127.0.0.1:{}", port_));
-    row.set_peer_address(fmt::format("127.0.0.1:{}", port_));
-    row.set_health_url(fmt::format("http://127.0.0.1:{}", port_));
-    row.set_fingerprint(crypto::ParseCertificate(tls_.certificate)->fingerprint);
-    return row;
-  }
-  void Submit(vault::CommandBody body, WriteDone done) {
-    vault::Command command{.now_ms = kNowMs, .body = std::move(body)};
-    command.actor.set_via("LOCAL");
-    command.actor.set_user_id(admin_);
-    ledger_->Submit(std::move(command), std::move(done));
-  }
-  WriteResult Write(vault::CommandBody body, bool by_node = false) {
-    std::promise<absl::StatusOr<WriteResult>> done;
-    vault::Command command{.now_ms = kNowMs, .body = std::move(body)};
-    command.actor.set_via("LOCAL");
-    if (!by_node) command.actor.set_user_id(admin_);
-    ledger_->Submit(std::move(command), [&](auto result) { done.set_value(std::move(result)); });
-    return Must(done.get_future().get());
-  }
-  void FindAdmin() {
-    ledger_->Read([&](const vault::StateReader& state, Position) {
-      state.ForEachId(vault::List::kUsersOfOrganization, 1, 0, [&](uint64_t id) {
-        admin_ = id;
-        return false;
-      });
-    });
-  }
-  Ledger& ledger() { return *ledger_; }
-  crypto::KeyRing& keys() { return *keys_; }
-  bool Serves() { return gate_.Admit(OperationClass::kPrimaryOnly).ok(); }
-  uint64_t shown() { return ledger_->progress().committed_seq; }
-  const Clock& clock() const { return clock_; }
-  storage::Store& store() { return *store_; }
-  std::string Fault() { return node_->Link().fault; }
-
- private:
-  const std::string name_, folder_;
-  const PeerTls tls_;
-  const int port_;
-  RealClock clock_;
-  uint64_t admin_ = 0;
-  std::unique_ptr<crypto::KeyRing> keys_;
-  std::unique_ptr<storage::sqlite::SqliteStore> store_;
-  std::unique_ptr<Ledger> ledger_;
-  Gate gate_;
-  std::unique_ptr<storage::sqlite::SqliteAuditStore> audit_;
-  std::unique_ptr<audit::Journal> journal_;
-  std::unique_ptr<Node> node_;
-};
-
-double Seconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double>(time).count();
-}
 
 v1::SealedSecret Sealed(const v1::SealedSecret& like, uint64_t n) {
   v1::SealedSecret secret = like;
@@ -153,41 +39,21 @@ class Bench {
         b_("b", folder + "/b", authority_, root_),
         c_("c", folder + "/c", authority_, root_) {}
 
-  void Run() {
-    Found();
+  void Run(const std::vector<std::string>& parts) {
+    const auto wanted = [&parts](const char* part) {
+      return parts.empty() || std::find(parts.begin(), parts.end(), part) != parts.end();
+    };
+    a_.Found({&b_, &c_});
     Fill();
     a_.Start({});
     if (!Eventually([&] { return a_.Serves(); })) std::exit(1);
     FirstSnapshot();
-    Lag();
-    CatchUp();
-    SnapshotUnderLoad();
+    if (wanted("catch-up")) CatchUp();
+    if (wanted("lag")) Lag();
+    if (wanted("load")) SnapshotUnderLoad();
   }
 
  private:
-  void Found() {
-    auto book = Must(EpochBook::Open(a_.store(), "a"));
-    Must(book->Claim(EpochOf(1, "a"), Epoch{}));
-    Must(a_.ledger().StartEpoch(EpochOf(1, "a")));
-    const SecretBytes token = SecretBytes::CopyOf("token");
-    a_.Write(Must(setup::MakeBootstrap({.cluster_name = "test",
-                                        .authority = authority_,
-                                        .member = a_.Row(),
-                                        .admin_token = token,
-                                        .now_ms = kNowMs},
-                                       a_.keys())),
-             true);
-    a_.FindAdmin();
-    for (BenchNode* other : {&b_, &c_}) {
-      std::string hash(32, 'h');
-      hash.replace(0, 1, other->Row().node_id());
-      a_.Write(vault::CreateInvite{.node_id = other->Row().node_id(),
-                                   .token_hash = hash,
-                                   .expires_ms = 2'000'000'000'000},
-               true);
-      a_.Write(vault::JoinMember{.invite_hash = hash, .member = other->Row()}, true);
-    }
-  }
   v1::AccountRow Account(uint64_t n) {
     v1::AccountRow row;
     row.set_name(fmt::format("account-{:08}", n));
@@ -304,9 +170,11 @@ class Bench {
       pace_.WaitFor(pace_mu_, left);
     }
   }
-  // 5,000 writes/s for 10 s; from the moment the primary shows one until the secondary does.
+  // 5,000 writes/s for 20 s; from the moment the primary shows one until the secondary does. The
+  // first 5 s are not counted: the stores still put away what the part before has written.
   void Lag() {
-    constexpr uint64_t kWrites = 50'000;
+    constexpr uint64_t kWarmUp = 25'000;
+    constexpr uint64_t kWrites = kWarmUp + 75'000;
     const uint64_t first = a_.shown() + 1;
     std::vector<std::atomic<int64_t>> primary(kWrites + 64);
     std::vector<std::atomic<int64_t>> secondary(kWrites + 64);
@@ -337,7 +205,7 @@ class Bench {
     a_.ledger().Unsubscribe(on_a);
     b_.ledger().Unsubscribe(on_b);
     std::vector<int64_t> lags;
-    for (size_t i = 0; i < kWrites; ++i) {
+    for (size_t i = kWarmUp; i < kWrites; ++i) {
       if (primary[i] != 0 && secondary[i] != 0) {
         lags.push_back(std::max<int64_t>(0, secondary[i] - primary[i]) / 1000);
       }
@@ -362,15 +230,20 @@ class Bench {
 
 int Main(int argc, char** argv) {
   if (argc < 2) {
-    fmt::print(stderr, "usage: snapshot_bench FOLDER [ACCOUNTS]\n");
+    fmt::print(stderr, "usage: snapshot_bench FOLDER [ACCOUNTS [catch-up|lag|load ..]]\n");
     return 1;
   }
+  setvbuf(stdout, nullptr, _IOLBF, 0);
   mkdir(argv[1], 0700);
-  Bench(argv[1], argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1'000'000).Run();
+  Bench bench(argv[1], argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1'000'000);
+  bench.Run({argv + std::min(argc, 3), argv + argc});
   return 0;
 }
 
 }  // namespace
 }  // namespace holdfast::replication
 
-int main(int argc, char** argv) { return holdfast::replication::Main(argc, argv); }
+int main(int argc, char** argv) {
+  holdfast::replication::ChoosePolling();
+  return holdfast::replication::Main(argc, argv);
+}
