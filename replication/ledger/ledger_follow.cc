@@ -5,6 +5,7 @@
 #include "replication/core/history.h"
 #include "replication/ledger/history_fact.h"
 #include "replication/ledger/ledger.h"
+#include "replication/ledger/row_feed.h"
 #include "server/base/check.h"
 #include "server/base/crash_point.h"
 #include "server/base/status_macros.h"
@@ -241,11 +242,11 @@ absl::Status Ledger::ReplaceNow(const SnapshotPoint& point, SnapshotRows rows,
   HOLDFAST_CRASH_POINT("snapshot.install.begin");
   const storage::Applied applied{
       .position = to, .digest = point.digest, .state_digest = point.state_digest};
-  vault::RowWalk walk(rows.state());
+  RowFeed feed(rows.state());
   uint64_t given = 0;
   const auto next = [&]() -> absl::StatusOr<std::optional<v1::Row>> {
     if (++given % kAliveEveryRows == 0) alive();
-    std::optional<v1::Row> row = walk.Next();
+    std::optional<v1::Row> row = feed.Next();
     if (row) {
       HOLDFAST_CRASH_POINT("snapshot.install.in_rows");
     } else {

@@ -1,9 +1,8 @@
 #ifndef HOLDFAST_REPLICATION_LEDGER_SNAPSHOT_ROWS_H_
 #define HOLDFAST_REPLICATION_LEDGER_SNAPSHOT_ROWS_H_
 
-#include <map>
 #include <memory>
-#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "replication/ledger/state_digest.h"
@@ -17,31 +16,29 @@ namespace holdfast::replication {
 // Invariants  Rows of a snapshot are of different moments until its end: a unique value may stand
 //             in two of them for a while. The later one waits, and its old row goes, until the
 //             other has changed.
-// Threading   Thread-compatible.
+// Threading   Thread-compatible. The MAC of a row is taken by whoever calls Apply, and the row put
+//             into the state by a thread of its own: each is half of the work.
 class SnapshotRows {
  public:
   explicit SnapshotRows(const crypto::KeyRing& keys);
-  SnapshotRows(SnapshotRows&&) = default;
-  SnapshotRows& operator=(SnapshotRows&&) = default;
+  ~SnapshotRows();
+  SnapshotRows(SnapshotRows&&) noexcept;
+  SnapshotRows& operator=(SnapshotRows&&) noexcept;
 
-  // Later ones win; deleting what is not there is nothing. As vault::CheckRow. Takes the row out of
-  // `change`.
+  // Later ones win; deleting what is not there is nothing. As vault::CheckRow; the error of an
+  // earlier change may come with a later one. Takes the row out of `change`.
   absl::Status Apply(v1::RowChange& change);
-  // After the last change. DATA_LOSS: a unique value stands in two rows.
+  // After the last change, and before what follows is asked. DATA_LOSS: a unique value stands in
+  // two rows.
   absl::Status Finish();
 
-  const Digest& digest() const { return digest_.value(); }
-  const vault::State& state() const { return *state_; }
-  std::unique_ptr<vault::State> Take() { return std::move(state_); }
+  const Digest& digest() const;
+  const vault::State& state() const;
+  std::unique_ptr<vault::State> Take();
 
  private:
-  absl::Status Put(v1::Row& row, const v1::RowKey& key);
-  void Drop(const v1::RowKey& key);
-
-  const crypto::KeyRing* keys_;
-  std::unique_ptr<vault::State> state_;
-  StateDigest digest_;
-  std::map<std::string, v1::Row> waiting_;  // by their serialized keys
+  class Builder;
+  std::unique_ptr<Builder> builder_;
 };
 
 }  // namespace holdfast::replication
