@@ -109,7 +109,6 @@ class LogTrack {
   const std::vector<EpochStart>& history() const { return history_; }
   LogShape Shape() const { return {history_, head_}; }
   bool following() const { return source_ == Source::kPrimary; }
-  const Epoch& source_epoch() const { return source_epoch_; }
   // Known for seq in [committed, head].
   std::optional<EntryMeta> MetaAt(uint64_t seq) const;
 

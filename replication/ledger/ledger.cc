@@ -84,7 +84,7 @@ void Ledger::Moved() {
 // Whoever calls becomes the writer for a moment, when nobody is it and nothing waits for it: two
 // hand-offs less.
 bool Ledger::TakeTurn() {
-  if (busy_ || HasWork()) return false;
+  if (busy_ || wanted_ || HasWork()) return false;
   busy_ = true;
   return true;
 }

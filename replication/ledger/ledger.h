@@ -365,7 +365,8 @@ class Ledger {
   size_t unstored_ = 0;
   MonoTime store_again_at_;
   std::chrono::milliseconds store_again_after_{};
-  Epoch held_for_;  // no older epoch is followed
+  Epoch held_for_;              // no older epoch is followed
+  bool degraded_told_ = false;  // in the node's log
 
   EntryRing ring_;
 

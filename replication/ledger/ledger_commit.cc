@@ -95,11 +95,11 @@ void Ledger::AdvanceCommit() {
     MutexLock lock(mu_);
     if (!failure_.ok()) return;
     if (rule_) {
-      const bool was_degraded = rule_->degraded();
       track_->OnCommitted(rule_->OnTick(clock_.Mono()));
-      if (rule_->degraded() != was_degraded) {
-        LogWarning("{}", was_degraded ? "enough secondaries confirm writes again"
-                                      : "writes are acknowledged by this node alone");
+      if (rule_->degraded() != degraded_told_) {
+        LogWarning("{}", degraded_told_ ? "enough secondaries confirm writes again"
+                                        : "writes are acknowledged by this node alone");
+        degraded_told_ = rule_->degraded();
       }
     }
     target = track_->committed_seq();

@@ -180,8 +180,10 @@ absl::Status Ledger::StorePushed() {
   {
     MutexLock lock(mu_);
     if (epoch_start_seq_ >= first) history = track_->history();
-    CommitRule then = *rule_;  // what a durable append will commit rides along with it
-    commits = then.OnOwnDurable(head);
+    // What a durable append will commit rides along with it: not while that is so for want of
+    // secondaries only, for they may come back before it is durable.
+    CommitRule then = *rule_;
+    commits = rule_->degraded() ? rule_->committed_seq() : then.OnOwnDurable(head);
   }
   const absl::Status stored = StoreAppend(entries, commits, history);
   if (!stored.ok() && !MayStoreLater(stored)) return stored;

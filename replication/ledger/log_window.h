@@ -52,7 +52,6 @@ class LogWindow {
   void RowsStored(uint64_t seq);
 
   uint64_t rows_seq() const { return after_.seq; }
-  const Digest& rows_digest() const { return state_digest_; }
   uint64_t head_seq() const { return after_.seq + items_.size(); }
   EntryMeta head() const;
   const WindowItem& at(uint64_t seq) const { return items_[seq - after_.seq - 1]; }

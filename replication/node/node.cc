@@ -227,6 +227,7 @@ void Node::KeepMembers() {
 bool Node::Tick(const std::vector<Epoch>& seen) {
   const LedgerProgress progress = deps_.ledger.progress();
   const MonoTime now = deps_.clock.Mono();
+  book_->OnCommitted({.number = progress.shown.epoch, .node_id = ""});
   const EpochPromises promises = book_->promises();
   const LinkView link = follow_->View();
   MutexLock lock(mu_);

@@ -432,7 +432,9 @@ TEST_F(FollowingTest, TheStateDigestIsRememberedAtMultiples) {
 TEST_F(LedgerTest, WritersTakeTurns) {
   constexpr int kWrites = 300;
   AddMember("b");
-  ASSERT_TRUE(node_.Write(Durable(1)).ok());
+  vault::SetSettings patient = Durable(1);
+  patient.wait_ms = 25'000;
+  ASSERT_TRUE(node_.Write(patient).ok());
   node_.ledger().OnConnected("b");
   std::atomic<int> answered = 0;
   std::atomic<int> inside = 0;

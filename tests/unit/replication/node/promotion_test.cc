@@ -188,6 +188,21 @@ TEST_F(PromotionTest, ALevelThatCannotBeSetIsRefusedBeforeAnythingIsPromised) {
   EXPECT_TRUE(Promote(b_).ok());
 }
 
+// What a candidate said of its k counts until its epoch is shown, and no longer.
+TEST_F(PromotionTest, ALevelThatWasLoweredOnceCostsNoGrantLater) {
+  ASSERT_NO_FATAL_FAILURE(Found({&b_, &c_}, Durable(1)));
+  Kill(a_);
+  ASSERT_TRUE(Promote(b_, {.old_primary_is_down = true, .lowered = Local()}).ok());
+  Start(a_);
+  ExpectSame(b_);
+  ASSERT_TRUE(b_.disk().Write(Durable(1)).ok());
+  ExpectSame(b_);
+  Kill(b_);
+  const auto promoted = Promote(c_);
+  ASSERT_TRUE(promoted.ok()) << promoted.status();
+  EXPECT_THAT(promoted->grants, ElementsAre("c", "a"));
+}
+
 TEST_F(PromotionTest, OfTwoNodesWithKOneTheLastOneNeedsTheWordAndALowerLevel) {
   ASSERT_NO_FATAL_FAILURE(Found({&b_}, Durable(1)));
   Add(a_, "alice");
