@@ -43,7 +43,7 @@ struct Config {
     std::string kind = "sqlite";
     std::string connection;          // of the database of this node, when kind is "postgres"
     std::string migrate_connection;  // of the role that owns the schema; empty: `connection`
-    int wait_seconds = 30;           // for a database server that went away
+    int wait_seconds = 3;            // for a database server that went away
   } store;
   struct Limits {
     int unauthenticated_per_source = 64;

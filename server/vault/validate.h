@@ -21,8 +21,8 @@ inline constexpr size_t kHashBytes = 32;
 inline constexpr size_t kRequestKeyCharsMax = 255;
 // 1 to kRequestKeyCharsMax visible ASCII characters.
 bool IsRequestKey(std::string_view text);
-inline constexpr uint32_t kWaitMsLeast = 100;  // of the settings: how long a write waits
-inline constexpr uint32_t kWaitMsMost = 60'000;
+inline constexpr uint32_t kWaitMsLeast = 100;    // of the settings: how long a write waits
+inline constexpr uint32_t kWaitMsMost = 25'000;  // below the time-out of a request
 
 // Text from outside as a message may show it: cut to 80 bytes, with '?' for everything that is not
 // visible ASCII.

@@ -57,7 +57,7 @@ TEST(ConfigTest, ADatabaseIsAConnectionWithoutAPassword) {
       store + "connection = \"host=/run/pg dbname=vault passfile='/etc/it\\\\'s'\"\n", "node.toml");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->store.connection, "host=/run/pg dbname=vault passfile='/etc/it\\'s'");
-  EXPECT_EQ(config->store.wait_seconds, 30);
+  EXPECT_EQ(config->store.wait_seconds, 3);
   EXPECT_THAT(ErrorOf(store), HasSubstr("store.connection is missing"));
   EXPECT_THAT(ErrorOf(std::string(kSmall) + "[store]\nconnection = \"dbname=vault\"\n"),
               HasSubstr("store.kind is sqlite"));
