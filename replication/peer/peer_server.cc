@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
-#include <stdlib.h>
 
 #include <utility>
 
@@ -173,8 +172,6 @@ class GrpcPeerServer : public PeerServer {
 };
 
 }  // namespace
-
-void ChoosePolling() { setenv("GRPC_POLL_STRATEGY", "poll", /*overwrite=*/0); }
 
 absl::StatusOr<std::unique_ptr<PeerServer>> PeerServer::Start(const std::string& address,
                                                               const PeerTls& tls,

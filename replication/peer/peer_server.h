@@ -12,11 +12,6 @@
 
 namespace holdfast::replication {
 
-// To be called before anything of this room and before there are threads. gRPC's default has one
-// thread wait for all connections and wake another for each event: with as few peers as a cluster
-// has, each waiting for its own is 5 to 10 % more writes. GRPC_POLL_STRATEGY says otherwise.
-void ChoosePolling();
-
 // One follower's stream, seen from the primary.
 //
 // Threading   One thread reads, one writes; Cancel from any.

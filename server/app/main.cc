@@ -6,7 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "replication/peer/peer_server.h"
 #include "server/app/daemon.h"
 #include "server/crypto/process_hardening.h"
 #include "server/observe/log.h"
@@ -69,7 +68,6 @@ int Main(int argc, char** argv) {
     return cli.exit(error) == 0 ? 0 : kExitFailed;  // the library's own codes mean nothing here
   }
 
-  replication::ChoosePolling();
   const absl::StatusOr<crypto::Hardening> hardening = crypto::HardenProcess();
   if (!hardening.ok()) return Fail(hardening.status(), kExitFailed);
   absl::StatusOr<setup::Config> config = setup::LoadConfig(config_path);

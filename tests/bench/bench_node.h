@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "replication/peer/peer_server.h"
 #include "server/crypto/random.h"
 #include "server/storage/sqlite/sqlite_store.h"
 #include "tests/unit/replication/node/node_fixture.h"

@@ -126,7 +126,6 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "usage: ledger_bench FOLDER [SECONDS [CLIENTS ..]]\n");
     return 1;
   }
-  holdfast::replication::ChoosePolling();
   const std::chrono::seconds time(argc > 2 ? std::atoi(argv[2]) : 5);
   std::vector<size_t> clients;
   for (int i = 3; i < argc; ++i) clients.push_back(static_cast<size_t>(std::atoi(argv[i])));

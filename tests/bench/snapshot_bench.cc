@@ -244,6 +244,5 @@ int Main(int argc, char** argv) {
 }  // namespace holdfast::replication
 
 int main(int argc, char** argv) {
-  holdfast::replication::ChoosePolling();
   return holdfast::replication::Main(argc, argv);
 }
