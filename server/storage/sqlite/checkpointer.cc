@@ -33,17 +33,12 @@ uint64_t Checkpointer::wal_bytes() const {
 }
 
 absl::Status Checkpointer::RunOnce() {
-  if (!something_.exchange(false, std::memory_order_acquire)) {
-    if (!long_ || ++quiet_ < options_.quiet) return absl::OkStatus();
-    const absl::Status status = options_.truncate(*connection_);
-    long_ = !status.ok();
-    return status;
-  }
-  quiet_ = 0;
+  if (!something_.exchange(false, std::memory_order_acquire)) return absl::OkStatus();
   HOLDFAST_ASSIGN_OR_RETURN(const CheckpointResult result, connection_->Checkpoint(false));
   if (result.busy) something_.store(true, std::memory_order_release);  // The rest next time.
-  long_ = long_ ||
-          static_cast<uint64_t>(result.wal_frames) * kFrameBytes > options_.truncate_above_bytes;
+  if (static_cast<uint64_t>(result.wal_frames) * kFrameBytes > options_.truncate_above_bytes) {
+    return options_.truncate(*connection_);
+  }
   return absl::OkStatus();
 }
 

@@ -22,10 +22,7 @@ class Checkpointer {
  public:
   struct Options {
     std::chrono::milliseconds every{150};
-    // A WAL that was longer is given back once nothing was committed for `quiet` rounds: giving
-    // back takes 100 ms and more, with writes waiting. Until then it is used from its beginning.
     uint64_t truncate_above_bytes = 256ull << 20;
-    int quiet = 7;
     // Runs a TRUNCATE checkpoint while no write runs.
     std::function<absl::Status(Connection&)> truncate;
     std::function<void(absl::Status)> failed;
@@ -46,8 +43,6 @@ class Checkpointer {
 
   const Options options_;
   const std::unique_ptr<Connection> connection_;  // checkpoint thread only
-  bool long_ = false;                             // checkpoint thread only
-  int quiet_ = 0;                                 // likewise: rounds without a commit
   std::atomic<int64_t> frames_{0};
   std::atomic<bool> something_{true};  // a store that was killed left its WAL
   Mutex mu_;
