@@ -243,6 +243,4 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace holdfast::replication
 
-int main(int argc, char** argv) {
-  return holdfast::replication::Main(argc, argv);
-}
+int main(int argc, char** argv) { return holdfast::replication::Main(argc, argv); }
