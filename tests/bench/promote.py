@@ -71,10 +71,18 @@ def promotion(cluster, primary, target, number, silent):
         os.kill(pid, signal.SIGKILL)
     answered = []
     began = time.monotonic()
-    thread = threading.Thread(target=lambda: answered.append(order.call('POST', '/v1/promote', {'node': f'node{target}'})))
+
+    def give():  # Again while the nodes have not seen yet that the primary is dead: that is part of the time.
+        answer = order.call('POST', '/v1/promote', {'node': f'node{target}'})
+        while answer[0] in (409, 503) and time.monotonic() - began < 10:
+            answer = order.call('POST', '/v1/promote', {'node': f'node{target}'})
+        answered.append(answer)
+
+    thread = threading.Thread(target=give)
     thread.start()
     while not write(client, f'promotion-{number}'):
-        pass
+        if answered and answered[0][0] != 200:
+            raise RuntimeError(f'promotion of node {target}: {answered[0]}')
     took = (time.monotonic() - began) * 1000
     thread.join()
     if answered[0][0] != 200:
