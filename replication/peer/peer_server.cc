@@ -143,10 +143,6 @@ class GrpcPeerServer : public PeerServer {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingEveryMs);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
     builder.SetMaxReceiveMessageSize(kMessageBytesMax);
-    // Each call has a thread of its own all the same; idle ones would take turns to wake for each.
-    builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
-    builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
-    builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
     WipeText(options.pem_key_cert_pairs[0].private_key);
