@@ -436,6 +436,7 @@ TEST_F(LedgerTest, WritersTakeTurns) {
   patient.wait_ms = 25'000;
   ASSERT_TRUE(node_.Write(patient).ok());
   node_.ledger().OnConnected("b");
+  node_.ledger().OnAck("b", AckOf(node_.ledger().progress().durable_seq));  // or nothing is taken
   std::atomic<int> answered = 0;
   std::atomic<int> inside = 0;
   std::atomic<bool> alone = true;
