@@ -182,8 +182,7 @@ absl::Status Ledger::StorePushed() {
     if (epoch_start_seq_ >= first) history = track_->history();
     // What a durable append will commit rides along with it: not while that is so for want of
     // secondaries only, for they may come back before it is durable.
-    CommitRule then = *rule_;
-    commits = rule_->degraded() ? rule_->committed_seq() : then.OnOwnDurable(head);
+    commits = rule_->degraded() ? rule_->committed_seq() : CommitRule(*rule_).OnOwnDurable(head);
   }
   const absl::Status stored = StoreAppend(entries, commits, history);
   if (!stored.ok() && !MayStoreLater(stored)) return stored;

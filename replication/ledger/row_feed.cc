@@ -5,7 +5,8 @@
 namespace holdfast::replication {
 namespace {
 
-constexpr size_t kBatchRows = 512;
+// Enough for one hand-off to cost nothing; a row may have 64 KiB and more.
+constexpr size_t kBatchRows = 64;
 constexpr size_t kBatchesMax = 4;
 
 }  // namespace

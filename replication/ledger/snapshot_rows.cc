@@ -13,7 +13,8 @@
 namespace holdfast::replication {
 namespace {
 
-constexpr size_t kBatchChanges = 512;
+// Enough for one hand-off to cost nothing; a row may have 64 KiB and more.
+constexpr size_t kBatchChanges = 64;
 constexpr size_t kBatchesMax = 4;
 
 // One on its way to the thread that puts it into the state.

@@ -152,10 +152,8 @@ void Node::FinishPromotion(absl::StatusOr<PromoteResult> result) {
 }
 
 void Node::TickOrders(MonoTime now) {
-  if (promotion_ && now >= promotion_->until && candidate_) {
-    return InterruptCandidate("it was not decided in time");
-  }
   if (promotion_ && now >= promotion_->until) {
+    if (candidate_) return InterruptCandidate("it was not decided in time");
     FinishPromotion(vault::Refuse(
         Refusal::kRoleChangeUnderWay,
         fmt::format("epoch {} is claimed and waits until enough secondaries have its first record; "

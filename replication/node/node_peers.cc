@@ -20,13 +20,25 @@ constexpr uint32_t kLogRecordsMax = 512;
 }  // namespace
 
 absl::Status Node::CheckMember(const PeerIdentity& peer) {
-  for (const v1::MemberRow& member : Members()) {
-    if (member.node_id() != peer.node_id) continue;
-    if (member.fingerprint() == peer.fingerprint) return absl::OkStatus();
-    return absl::PermissionDeniedError(
-        fmt::format("the certificate of {} is not the one that it joined with", peer.node_id));
+  absl::Status status =
+      absl::PermissionDeniedError(fmt::format("{} is not a member", peer.node_id));
+  const auto compare = [&](const v1::MemberRow& member) {
+    status = member.fingerprint() == peer.fingerprint
+                 ? absl::OkStatus()
+                 : absl::PermissionDeniedError(fmt::format(
+                       "the certificate of {} is not the one that it joined with", peer.node_id));
+  };
+  bool by_rows = false;
+  // Asked before each batch that is sent: no row is copied.
+  deps_.ledger.Read([&](const vault::StateReader& state, Position) {
+    by_rows = state.Cluster() != nullptr;
+    if (const v1::MemberRow* member = state.FindMember(peer.node_id)) compare(*member);
+  });
+  if (by_rows) return status;
+  for (const v1::MemberRow& member : told_members_) {
+    if (member.node_id() == peer.node_id) compare(member);
   }
-  return absl::PermissionDeniedError(fmt::format("{} is not a member", peer.node_id));
+  return status;
 }
 
 v1::ExchangeResponse Node::Exchange(const PeerIdentity& peer, const v1::ExchangeRequest& request) {

@@ -63,7 +63,7 @@ absl::Status Quarantine::Load() {
     if (content.ok()) {
       files_.push_back({name, *std::move(content)});
     } else {
-      ++unreadable_;
+      unreadable_.push_back(name);
       LogError("quarantine: {}", holdfast::ToText(content.status()));
     }
   }
@@ -109,6 +109,10 @@ absl::Status Quarantine::KeepPart(v1::Quarantine part) {
     if (file.name == name) return absl::OkStatus();
   }
   File file{name, std::move(part)};
+  if (FileExists(Folder() + "/" + name)) {
+    return absl::DataLossError(fmt::format(
+        "{}/{} cannot be opened and may hold other lost writes: move it away", Folder(), name));
+  }
   HOLDFAST_RETURN_IF_ERROR(Write(file));
   files_.push_back(std::move(file));
   return absl::OkStatus();
@@ -182,23 +186,27 @@ std::vector<v1::LostWriteView> Quarantine::List() const {
       views.push_back(ViewOf(file.content.node_id(), write));
     }
   }
+  for (const std::string& name : unreadable_) {
+    v1::LostWriteView& view = views.emplace_back();
+    view.set_node_id(deps_.node_id);
+    view.set_id(name);
+    view.set_operation("unreadable");
+    view.add_names(fmt::format("{}/{} cannot be opened: the node's log says why", Folder(), name));
+    view.set_state(v1::LOST_STATE_HELD);
+    view.set_records(1);
+  }
   return views;
 }
 
 uint64_t Quarantine::held() const {
-  uint64_t count = 0;
   MutexLock lock(mu_);
+  uint64_t count = unreadable_.size();
   for (const File& file : files_) {
     for (const v1::LostWrite& write : file.content.writes()) {
       if (write.state() == v1::LOST_STATE_HELD) count += write.records();
     }
   }
   return count;
-}
-
-size_t Quarantine::unreadable() const {
-  MutexLock lock(mu_);
-  return unreadable_;
 }
 
 absl::StatusOr<v1::LostWrite> Quarantine::Find(const std::string& id) const {
@@ -227,9 +235,9 @@ absl::StatusOr<v1::Quarantine> Quarantine::FileOf(const std::string& id) const {
 absl::Status Quarantine::Mark(const std::string& id, v1::LostState state, const std::string& by) {
   MutexLock lock(mu_);
   for (File& file : files_) {
+    if (FindIn(file.content, id) == nullptr) continue;
     File changed = file;
     v1::LostWrite* write = FindIn(changed.content, id);
-    if (write == nullptr) continue;
     if (write->state() != v1::LOST_STATE_HELD) {
       return absl::FailedPreconditionError(fmt::format(
           "lost write {} was {} already, by {}", id,

@@ -23,7 +23,8 @@ namespace holdfast::replication {
 //             2. No snapshot touches it. A write leaves it by an operator's word only, and then
 //                its line stays.
 // Threading   Thread-safe.
-// Failure     A file that cannot be opened is left alone, logged and counted as unreadable.
+// Failure     A file that cannot be opened is left alone, logged, listed and counted as one record;
+//             Keep is DATA_LOSS rather than to write over it.
 class Quarantine {
  public:
   struct Deps {
@@ -38,8 +39,7 @@ class Quarantine {
   absl::Status Keep(Ledger& ledger, uint64_t fork_seq, const Epoch& new_epoch);
 
   std::vector<v1::LostWriteView> List() const;
-  uint64_t held() const;  // records neither applied nor dropped
-  size_t unreadable() const;
+  uint64_t held() const;  // records neither applied nor dropped, and unreadable files
   // NOT_FOUND names the id.
   absl::StatusOr<v1::LostWrite> Find(const std::string& id) const;
   absl::StatusOr<v1::Quarantine> FileOf(const std::string& id) const;  // without its writes
@@ -60,7 +60,7 @@ class Quarantine {
   const Deps deps_;
   mutable Mutex mu_;
   std::vector<File> files_ ABSL_GUARDED_BY(mu_);
-  size_t unreadable_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<std::string> unreadable_ ABSL_GUARDED_BY(mu_);  // names of files
 };
 
 }  // namespace holdfast::replication

@@ -69,10 +69,12 @@ TEST_F(QuarantineTest, TheFileShowsNothingAndIsRefusedWhenChanged) {
   EXPECT_THAT(bytes, ::testing::Not(HasSubstr("lost-bob")));
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   ASSERT_TRUE(WriteFileAtomic(File(), bytes, 0600).ok());
-  const Quarantine quarantine = Make();
-  EXPECT_EQ(quarantine.unreadable(), 1U);
-  EXPECT_TRUE(quarantine.List().empty());
-  EXPECT_TRUE(FileExists(File())) << "left alone";
+  Quarantine quarantine = Make();
+  EXPECT_EQ(quarantine.held(), 1U) << "not nothing";
+  ASSERT_EQ(quarantine.List().size(), 1U);
+  EXPECT_EQ(quarantine.List()[0].operation(), "unreadable");
+  EXPECT_TRUE(absl::IsDataLoss(quarantine.Keep(a_.ledger(), fork_, EpochOf(2, "b"))));
+  EXPECT_EQ(*ReadFile(File(), 1 << 20), bytes) << "left alone";
 }
 
 TEST_F(QuarantineTest, WhatTheLogNoLongerHeldIsCounted) {
