@@ -225,4 +225,9 @@ std::string TextIn(const json::object& object, std::string_view key) {
   return {value->get_string().data(), value->get_string().size()};
 }
 
+bool FlagIn(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(json::string_view(key.data(), key.size()));
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
 }  // namespace holdfast::cli

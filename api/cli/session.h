@@ -58,6 +58,7 @@ class Session {
 std::string PathOf(std::string_view collection, uint64_t id);  // "/v1/users/7"
 uint64_t IdOf(const boost::json::object& object);
 std::string TextIn(const boost::json::object& object, std::string_view key);  // empty: not there
+bool FlagIn(const boost::json::object& object, std::string_view key);         // false: not there
 
 }  // namespace holdfast::cli
 

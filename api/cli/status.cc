@@ -14,23 +14,14 @@ namespace json = boost::json;
 
 constexpr int kExitUnreachable = 1;  // of `status`, unlike every other command
 
-bool IsServing(const json::object& node) {
-  const json::value* serving = node.if_contains("serving");
-  return serving != nullptr && serving->is_bool() && serving->get_bool();
-}
-
-bool IsSplit(const json::object& node) {
-  const json::value* split = node.if_contains("split");
-  return split != nullptr && split->is_bool() && split->get_bool();
-}
-
 // All members serve, one of them is primary, and none has stopped because two are.
 bool IsWhole(const json::array& nodes) {
   const bool primary = std::any_of(nodes.begin(), nodes.end(), [](const json::value& node) {
     return node.is_object() && TextIn(node.get_object(), "role") == "primary";
   });
   return primary && std::all_of(nodes.begin(), nodes.end(), [](const json::value& node) {
-           return node.is_object() && IsServing(node.get_object()) && !IsSplit(node.get_object());
+           return node.is_object() && FlagIn(node.get_object(), "serving") &&
+                  !FlagIn(node.get_object(), "split");
          });
 }
 
@@ -44,15 +35,11 @@ json::array WithProgress(json::array nodes) {
 // What a row has no room for: why a node is not what one would want it to be.
 std::string Remarks(const json::array& nodes) {
   std::string text;
-  const auto is = [](const json::object& node, const char* key) {
-    const json::value* value = node.if_contains(key);
-    return value != nullptr && value->is_bool() && value->get_bool();
-  };
   for (const json::value& each : nodes) {
     if (!each.is_object()) continue;
     const json::object& node = each.get_object();
     const std::string id = CellText(node.if_contains("id"));
-    if (IsSplit(node)) {
+    if (FlagIn(node, "split")) {
       text +=
           id + ": SPLIT: another primary of the same epoch number acknowledged too; promote one\n";
     }
@@ -60,7 +47,7 @@ std::string Remarks(const json::array& nodes) {
     if (lost != nullptr && lost->is_number() && CellText(lost) != "0") {
       text += id + ": " + CellText(lost) + " lost writes are held: holdfast lost-writes list\n";
     }
-    if (is(node, "degraded")) text += id + ": degraded: acknowledges without its secondaries\n";
+    if (FlagIn(node, "degraded")) text += id + ": degraded: acknowledges without its secondaries\n";
     if (!TextIn(node, "waiting").empty()) {
       text += id + ": " + CellText(node.if_contains("waiting")) + "\n";
     }

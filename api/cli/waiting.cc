@@ -35,11 +35,6 @@ std::optional<int> PercentOf(const json::object& node) {
   return static_cast<int>(std::floor(std::min(part / of, 1.0) * 100));
 }
 
-bool IsTrue(const json::object& node, const char* key) {
-  const json::value* value = node.if_contains(key);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
 // What is shown while somebody waits.
 class Screen {
  public:
@@ -91,7 +86,7 @@ bool Look(const json::object& status, const std::string& node, Screen& screen) {
     primary = primary || TextIn(one, "role") == "primary";
     if (!node.empty() && TextIn(one, "id") != node) continue;
     found = true;
-    if (IsTrue(one, "serving")) continue;
+    if (FlagIn(one, "serving")) continue;
     serving = false;
     screen.Show(one);
   }

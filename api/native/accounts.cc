@@ -18,10 +18,6 @@ namespace json = boost::json;
 AnswerOr AccountAdded(const Visit& visit, const desk::Written& written) {
   const auto& ids = written.planned.account_ids;
   const uint64_t id = ids.empty() ? 0 : ids.front();
-  HOLDFAST_RETURN_IF_ERROR(
-      MaySeeAgain(visit, written, [id](const vault::StateReader& state, const v1::UserRow& self) {
-        return vault::FindVisibleAccount(state, self, id).status();
-      }));
   AnswerOr answer = vault::Refuse(vault::Refusal::kNoSuchAccount, fmt::format("no account {}", id));
   visit.desk().ReadState([&](const vault::StateReader& state) {
     const v1::AccountRow* account = state.FindAccount(id);

@@ -23,13 +23,6 @@ Answer CreatedAnswer(std::string_view key, json::object object) {
   return answer;
 }
 
-absl::Status MaySeeAgain(
-    const Visit& visit, const desk::Written& written,
-    absl::FunctionRef<absl::Status(const vault::StateReader&, const v1::UserRow&)> may_see) {
-  if (!written.planned.repeated) return absl::OkStatus();
-  return visit.desk().Read(*visit.caller, may_see);
-}
-
 absl::Status TakesNothing(const http::Request& request) {
   HOLDFAST_RETURN_IF_ERROR(NoParameters(request));
   HOLDFAST_ASSIGN_OR_RETURN(const Fields fields, Fields::Parse(request.body));

@@ -14,7 +14,6 @@
 #include <string>
 #include <string_view>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "api/http/request.h"
 #include "api/native/native.h"
@@ -56,11 +55,6 @@ using IntentOr = absl::StatusOr<Intent>;
 Answer ListAnswer(std::string_view key, boost::json::array list, size_t total);
 // {"<key>":{..}} with 201.
 Answer CreatedAnswer(std::string_view key, boost::json::object object);
-// A request that comes again under its key is answered without asking the vault for the right
-// anew: then `may_see` decides, by what its caller may see now.
-absl::Status MaySeeAgain(
-    const Visit& visit, const desk::Written& written,
-    absl::FunctionRef<absl::Status(const vault::StateReader&, const v1::UserRow&)> may_see);
 // That a request which takes nothing brings nothing: no keys, no parameters.
 absl::Status TakesNothing(const http::Request& request);
 

@@ -16,10 +16,6 @@ namespace json = boost::json;
 
 AnswerOr ResourceAdded(const Visit& visit, const desk::Written& written) {
   const uint64_t id = written.planned.id;
-  HOLDFAST_RETURN_IF_ERROR(
-      MaySeeAgain(visit, written, [id](const vault::StateReader& state, const v1::UserRow& self) {
-        return vault::FindVisibleResource(state, self, id).status();
-      }));
   AnswerOr answer =
       vault::Refuse(vault::Refusal::kNoSuchResource, fmt::format("no resource {}", id));
   visit.desk().ReadState([&](const vault::StateReader& state) {

@@ -16,15 +16,7 @@ namespace json = boost::json;
 
 AnswerOr ShareSet(const Visit& visit, const desk::Written& written) {
   const uint64_t id = written.planned.id;
-  const absl::Status none =
-      vault::Refuse(vault::Refusal::kNoSuchShare, fmt::format("no share {}", id));
-  HOLDFAST_RETURN_IF_ERROR(
-      MaySeeAgain(visit, written, [&](const vault::StateReader& state, const v1::UserRow& self) {
-        const v1::ShareRow* share = state.FindShare(id);
-        const bool seen = share != nullptr && vault::SeesShare(state, self, *share);
-        return seen ? absl::OkStatus() : none;
-      }));
-  AnswerOr answer = none;
+  AnswerOr answer = vault::Refuse(vault::Refusal::kNoSuchShare, fmt::format("no share {}", id));
   visit.desk().ReadState([&](const vault::StateReader& state) {
     const v1::ShareRow* share = state.FindShare(id);
     if (share != nullptr) answer = CreatedAnswer("share", RenderShare(*share));

@@ -151,18 +151,13 @@ absl::Status Daemon::StartFronts() {
                              .node_id = identity_.node_id,
                              .reports = [this] { return node_->Reports(); },
                              .denials = &node_->denials()});
-  orders_ = std::make_unique<desk::OrderDesk>(
-      desk::OrderDesk::Parts{.desk = *desk_,
-                             .node = *node_,
-                             .journal = *journal_,
-                             .clock = clock_,
-                             .node_id = identity_.node_id,
-                             .denied = [this] { ssh_->RecheckSessions(); }});
-  lost_ = std::make_unique<desk::LostDesk>(desk::LostDesk::Parts{.desk = *desk_,
-                                                                 .node = *node_,
-                                                                 .journal = *journal_,
-                                                                 .clock = clock_,
-                                                                 .node_id = identity_.node_id});
+  const desk::OrderParts parts{.desk = *desk_,
+                               .node = *node_,
+                               .journal = *journal_,
+                               .clock = clock_,
+                               .node_id = identity_.node_id};
+  orders_ = std::make_unique<desk::OrderDesk>(parts, [this] { ssh_->RecheckSessions(); });
+  lost_ = std::make_unique<desk::LostDesk>(parts);
   join_ = std::make_unique<setup::JoinDesk>(*desk_, *keys_, clock_);
   health_ = std::make_unique<http::HttpServer>(
       http::ServerOptions{.name = "health",

@@ -7,7 +7,6 @@
 #include "server/base/status_macros.h"
 #include "server/desk/audit_line.h"
 #include "server/observe/log.h"
-#include "server/vault/access.h"
 #include "server/vault/refusal.h"
 
 namespace holdfast::desk {
@@ -35,7 +34,7 @@ absl::Status AsRefusal(const absl::Status& status) {
 
 }  // namespace
 
-LostDesk::LostDesk(Parts parts)
+LostDesk::LostDesk(OrderParts parts)
     : parts_(std::move(parts)),
       refusals_(parts_.journal, parts_.clock),
       thread_([this] { Run(); }) {}
@@ -50,18 +49,8 @@ LostDesk::~LostDesk() {
   underway_.WaitForNone();
 }
 
-absl::Status LostDesk::May(const Caller& caller) {
-  HOLDFAST_RETURN_IF_ERROR(
-      parts_.desk.Read(caller, [](const vault::StateReader&, const v1::UserRow& user) {
-        return vault::MayOperateCluster(user);
-      }));
-  if (parts_.journal.failure().ok()) return absl::OkStatus();
-  return vault::Refuse(vault::Refusal::kAuditUnavailable,
-                       "the audit journal of this node takes no records");
-}
-
 absl::StatusOr<std::vector<v1::LostWriteView>> LostDesk::List(const Caller& caller) {
-  HOLDFAST_RETURN_IF_ERROR(May(caller));
+  HOLDFAST_RETURN_IF_ERROR(MayOrder(parts_, caller));
   return parts_.node.LostWrites();
 }
 
@@ -86,7 +75,8 @@ void LostDesk::Drop(CallerPtr caller, std::string id, Done done) {
 
 // Who may not give orders takes no place among those that wait.
 void LostDesk::Add(Order order) {
-  if (const absl::Status may = May(*order.caller); !may.ok()) return Refuse(order, may);
+  if (const absl::Status may = MayOrder(parts_, *order.caller); !may.ok())
+    return Refuse(order, may);
   {
     MutexLock lock(mu_);
     if (!stop_ && orders_.size() < kLostOrdersMax) {
@@ -118,15 +108,10 @@ void LostDesk::Run() {
   }
 }
 
-v1::AuditRecord LostDesk::Line(const Order& order) {
-  const NodeFacts facts = parts_.desk.Facts();
-  v1::AuditRecord line =
-      AuditLine(order.operation, ActorOf(*order.caller), order.caller->credential,
-                {.position = facts.position, .age_ms = facts.age ? facts.age->count() : -1});
-  line.set_reason(
-      AuditText(fmt::format("lost write {} of {}", order.id.substr(0, kIdBytesMax), parts_.node_id),
-                2 * kIdBytesMax));
-  return line;
+v1::AuditRecord LostDesk::Line(const Order& order) const {
+  return OrderLine(
+      parts_, order.operation, *order.caller,
+      fmt::format("lost write {} of {}", order.id.substr(0, kIdBytesMax), parts_.node_id));
 }
 
 void LostDesk::Refuse(const Order& order, const absl::Status& status) {
@@ -137,7 +122,8 @@ void LostDesk::Refuse(const Order& order, const absl::Status& status) {
 
 void LostDesk::CarryOut(const Order& order) {
   // Once more: the right may have gone while the order waited.
-  if (const absl::Status may = May(*order.caller); !may.ok()) return Refuse(order, may);
+  if (const absl::Status may = MayOrder(parts_, *order.caller); !may.ok())
+    return Refuse(order, may);
   absl::StatusOr<Position> result = order.run(ActorOf(*order.caller));
   if (!result.ok()) return Refuse(order, AsRefusal(result.status()));
   v1::AuditRecord line = Line(order);

@@ -9,11 +9,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "replication/node/node.h"
-#include "server/audit/journal.h"
-#include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/desk/desk.h"
+#include "server/desk/operator_order.h"
 #include "server/desk/refusal_recorder.h"
 #include "server/desk/underway.h"
 
@@ -24,17 +22,10 @@ namespace holdfast::desk {
 //
 // Threading   Thread-safe. Orders are carried out one after the other, on a thread of its own: they
 //             wait for the primary. Callbacks run there.
-// Ownership   Borrows everything in Parts.
+// Ownership   Borrows everything in OrderParts.
 class LostDesk {
  public:
-  struct Parts {
-    Desk& desk;
-    replication::Node& node;
-    audit::Journal& journal;
-    const Clock& clock;
-    std::string node_id;
-  };
-  explicit LostDesk(Parts parts);
+  explicit LostDesk(OrderParts parts);
   ~LostDesk();  // what was begun is ended, what waits is refused
 
   absl::StatusOr<std::vector<v1::LostWriteView>> List(const Caller& caller);
@@ -51,14 +42,13 @@ class LostDesk {
     std::function<absl::StatusOr<Position>(const v1::Actor& by)> run;
     Done done;
   };
-  absl::Status May(const Caller& caller);
   void Add(Order order);
   void Run();
   void CarryOut(const Order& order);
   void Refuse(const Order& order, const absl::Status& status);
-  v1::AuditRecord Line(const Order& order);
+  v1::AuditRecord Line(const Order& order) const;
 
-  const Parts parts_;
+  const OrderParts parts_;
   RefusalRecorder refusals_;
   Underway underway_;
   Mutex mu_;

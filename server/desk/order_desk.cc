@@ -19,7 +19,6 @@ namespace {
 
 using vault::Refusal;
 
-constexpr size_t kOptionsBytesMax = 512;
 constexpr std::chrono::seconds kCarryAgainAfter{10};
 
 std::string InWords(const replication::PromoteOrder& order) {
@@ -41,32 +40,12 @@ std::string InWords(const replication::PromoteOrder& order) {
 
 }  // namespace
 
-OrderDesk::OrderDesk(Parts parts)
-    : parts_(std::move(parts)), refusals_(parts_.journal, parts_.clock) {}
+OrderDesk::OrderDesk(OrderParts parts, std::function<void()> denied)
+    : parts_(std::move(parts)),
+      denied_(std::move(denied)),
+      refusals_(parts_.journal, parts_.clock) {}
 
 OrderDesk::~OrderDesk() { underway_.WaitForNone(); }
-
-absl::Status OrderDesk::May(const Caller& caller) {
-  HOLDFAST_RETURN_IF_ERROR(
-      parts_.desk.Read(caller, [](const vault::StateReader&, const v1::UserRow& user) {
-        return vault::MayOperateCluster(user);
-      }));
-  if (!parts_.journal.failure().ok()) {
-    return vault::Refuse(Refusal::kAuditUnavailable,
-                         "the audit journal of this node takes no records");
-  }
-  return absl::OkStatus();
-}
-
-v1::AuditRecord OrderDesk::Line(std::string_view operation, const Caller& caller,
-                                std::string options) {
-  const NodeFacts facts = parts_.desk.Facts();
-  v1::AuditRecord line =
-      AuditLine(operation, ActorOf(caller), caller.credential,
-                {.position = facts.position, .age_ms = facts.age ? facts.age->count() : -1});
-  line.set_reason(AuditText(options, kOptionsBytesMax));
-  return line;
-}
 
 void OrderDesk::Record(v1::AuditRecord line, const absl::Status& outcome,
                        std::function<void(absl::Status)> answer) {
@@ -86,8 +65,8 @@ void OrderDesk::Record(v1::AuditRecord line, const absl::Status& outcome,
 
 void OrderDesk::Promote(CallerPtr caller, const std::string& node_id,
                         replication::PromoteOrder order, replication::PromoteDone done) {
-  v1::AuditRecord line = Line("cluster.promote", *caller, InWords(order));
-  absl::Status may = May(*caller);
+  v1::AuditRecord line = OrderLine(parts_, "cluster.promote", *caller, InWords(order));
+  absl::Status may = MayOrder(parts_, *caller);
   if (may.ok() && node_id != parts_.node_id) {
     may = vault::Refuse(Refusal::kNoSuchMember, fmt::format("this node is {}, the order is for {}",
                                                             parts_.node_id, node_id));
@@ -106,8 +85,8 @@ void OrderDesk::Promote(CallerPtr caller, const std::string& node_id,
 
 void OrderDesk::Switchover(CallerPtr caller, const std::string& to,
                            replication::SwitchoverDone done) {
-  v1::AuditRecord line = Line("cluster.switchover", *caller, "to " + to);
-  if (const absl::Status may = May(*caller); !may.ok()) {
+  v1::AuditRecord line = OrderLine(parts_, "cluster.switchover", *caller, "to " + to);
+  if (const absl::Status may = MayOrder(parts_, *caller); !may.ok()) {
     return Record(std::move(line), may, [done](const absl::Status& status) { done(status); });
   }
   parts_.node.Switchover(
@@ -144,11 +123,11 @@ absl::Status OrderDesk::AddDenial(const Caller& caller, const DenyAsk& ask) {
 
 void OrderDesk::Deny(CallerPtr caller, DenyAsk ask, std::function<void(absl::Status)> done) {
   v1::AuditRecord line =
-      Line("node.deny", *caller,
-           ask.user_name.empty() ? "key " + ask.key_fingerprint : "user " + ask.user_name);
-  absl::Status outcome = May(*caller);
+      OrderLine(parts_, "node.deny", *caller,
+                ask.user_name.empty() ? "key " + ask.key_fingerprint : "user " + ask.user_name);
+  absl::Status outcome = MayOrder(parts_, *caller);
   if (outcome.ok()) outcome = AddDenial(*caller, ask);
-  if (outcome.ok() && parts_.denied) parts_.denied();
+  if (outcome.ok() && denied_) denied_();
   Record(std::move(line), outcome, std::move(done));
 }
 

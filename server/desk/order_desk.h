@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "replication/node/node.h"
-#include "server/audit/journal.h"
+#include "replication/node/orders.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/desk/desk.h"
+#include "server/desk/operator_order.h"
 #include "server/desk/refusal_recorder.h"
 #include "server/desk/underway.h"
 
@@ -29,15 +29,8 @@ struct DenyAsk {  // one of these
 // Ownership   Borrows everything; ends after the callbacks that the others still hold.
 class OrderDesk {
  public:
-  struct Parts {
-    Desk& desk;
-    replication::Node& node;
-    audit::Journal& journal;
-    const Clock& clock;
-    std::string node_id;
-    std::function<void()> denied = nullptr;  // somebody may have to go: look at the sessions
-  };
-  explicit OrderDesk(Parts parts);
+  // `denied`: somebody may have to go, look at the sessions.
+  explicit OrderDesk(OrderParts parts, std::function<void()> denied = nullptr);
   ~OrderDesk();
 
   // `node_id`: whom the order is for; another node than this one is NO_SUCH_MEMBER.
@@ -55,15 +48,14 @@ class OrderDesk {
   void Flush() { refusals_.Flush(); }
 
  private:
-  absl::Status May(const Caller& caller);
-  v1::AuditRecord Line(std::string_view operation, const Caller& caller, std::string options);
   // The record, then `answer`.
   void Record(v1::AuditRecord line, const absl::Status& outcome,
               std::function<void(absl::Status)> answer);
   void ForgetCarried(const std::vector<v1::NodeReport>& reports);
   absl::Status AddDenial(const Caller& caller, const DenyAsk& ask);
 
-  const Parts parts_;
+  const OrderParts parts_;
+  const std::function<void()> denied_;
   RefusalRecorder refusals_;
   Underway underway_;
   Mutex mu_;

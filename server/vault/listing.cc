@@ -106,6 +106,16 @@ bool SeesAllAccounts(const StateReader& state, const v1::UserRow& user,
   return RightOn(state, user, resource) != Right::kNone;
 }
 
+bool SeesShare(const StateReader& state, const v1::UserRow& user, const v1::ShareRow& share) {
+  if (share.user_id() == user.id()) return true;
+  if (share.account_id() != 0) {
+    const v1::AccountRow* account = state.FindAccount(share.account_id());
+    return account != nullptr && RightOn(state, user, *account) == Right::kFull;
+  }
+  const v1::ResourceRow* resource = state.FindResource(share.resource_id());
+  return resource != nullptr && RightOn(state, user, *resource) == Right::kFull;
+}
+
 bool Fits(const v1::ShareRow& share, const ShareFilter& filter) {
   return (filter.user_id == 0 || share.user_id() == filter.user_id) &&
          (filter.resource_id == 0 || share.resource_id() == filter.resource_id) &&
@@ -195,16 +205,6 @@ Listed<v1::UserRow> ListUsers(const StateReader& state, const v1::UserRow& user,
   Pager<v1::UserRow> pager(page);
   if (const v1::UserRow* itself = find(user.id()); itself != nullptr) pager.Take(itself);
   return pager.Done();
-}
-
-bool SeesShare(const StateReader& state, const v1::UserRow& user, const v1::ShareRow& share) {
-  if (share.user_id() == user.id()) return true;
-  if (share.account_id() != 0) {
-    const v1::AccountRow* account = state.FindAccount(share.account_id());
-    return account != nullptr && RightOn(state, user, *account) == Right::kFull;
-  }
-  const v1::ResourceRow* resource = state.FindResource(share.resource_id());
-  return resource != nullptr && RightOn(state, user, *resource) == Right::kFull;
 }
 
 Listed<v1::ShareRow> ListShares(const StateReader& state, const v1::UserRow& user,

@@ -44,7 +44,6 @@ struct ShareFilter {  // 0: any
 // Of resources and accounts that the user may share, and those given to it.
 Listed<v1::ShareRow> ListShares(const StateReader& state, const v1::UserRow& user,
                                 const ShareFilter& filter, const Page& page);
-bool SeesShare(const StateReader& state, const v1::UserRow& user, const v1::ShareRow& share);
 
 }  // namespace holdfast::vault
 
