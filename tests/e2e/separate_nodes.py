@@ -1,8 +1,5 @@
-"""Nodes in network namespaces of their own, so that links between them can be cut and slowed.
-
-The process that uses this must be alone in a network and a mount namespace (`enter` sees to it); it
-is the hub: a bridge with one virtual link to each node. Everything goes with the process.
-"""
+"""Nodes between which links can be cut and slowed, and with disks that can be full: in network namespaces of their own where
+these are permitted, else on loopback with a proxy between them."""
 
 import json
 import os
@@ -16,85 +13,91 @@ import time
 
 from cluster import PROGRAMS, wait_for
 
-HUB = '10.77.0.254'
-NOWHERE = '02:00:00:00:00:99'  # no interface has it: what is sent there is lost without a word
-DISK_MIB = 400  # of a node with a small disk
+SLOW = 250_000  # bytes a second
+PLANTED = {name: os.environ[name] for name in ('PLANTED_FAULT', 'PLANTED_NODE') if name in os.environ}
 
 
 def enter():
-    """Starts this program again in namespaces of its own; returns why it cannot, or None inside of them."""
+    """Starts this program again in namespaces of its own. Returns inside of them, or where there are none; then, and with
+    HOLDFAST_BY_PROXY=1, nodes are on loopback."""
     if os.environ.get('HOLDFAST_SEPARATE') == '1':
-        return None
-    if os.geteuid() != 0 or not shutil.which('ip') or not shutil.which('nsenter'):
-        return 'needs root, iproute2 and util-linux'
-    if subprocess.run(['unshare', '-n', '-m', 'true'], capture_output=True).returncode != 0:
-        return 'network namespaces are not permitted here'
+        return
+    why = why_not()
+    if why:
+        print(f'by proxy: {why}', flush=True)
+        os.environ['HOLDFAST_BY_PROXY'] = '1'
+        return
     os.environ['HOLDFAST_SEPARATE'] = '1'
     os.execvp('unshare', ['unshare', '-n', '-m', '--kill-child', '--fork', sys.executable, *sys.argv])
 
 
-def ip(*words):
-    subprocess.run(['ip', *map(str, words)], check=True, capture_output=True)
+def why_not():
+    """Why namespaces are not used."""
+    if os.environ.get('HOLDFAST_BY_PROXY') == '1':
+        return 'HOLDFAST_BY_PROXY=1'
+    if os.geteuid() != 0 or not shutil.which('ip') or not shutil.which('nsenter'):
+        return 'namespaces need root, iproute2 and util-linux'
+    if subprocess.run(['unshare', '-n', '-m', 'true'], capture_output=True).returncode != 0:
+        return 'network namespaces are not permitted here'
+    return None
+
+
+def make_ways(nodes):
+    """Imported here only: each stands alone."""
+    if os.environ.get('HOLDFAST_BY_PROXY') == '1':
+        from proxied import Proxied
+        return Proxied(nodes)
+    from namespaces import Namespaces
+    return Namespaces(nodes)
 
 
 class Nodes:
-    """A cluster of `count` nodes, each in a namespace; node 1 is made first."""
+    """A cluster of `count` nodes; node 1 is made first. `small_disk`: those with a disk that can be filled."""
 
     def __init__(self, count, sync, small_disk=()):
         self.count = count
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix='holdfast-separate-'))
-        self._holders, self._processes = {}, {}
+        self._processes, self._ways = {}, None
         try:
-            self._make_network()
+            self._ways = make_ways(self.all())
+            for k in self.all():
+                self._disk(k).mkdir(parents=True)
             for k in small_disk:
-                self.data(k).parent.mkdir(parents=True)
-                subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={DISK_MIB}m', 'none', self.data(k).parent], check=True)
+                self._ways.make_disk(k, self._disk(k))
             self._make_cluster(sync)
         except BaseException:
             self.close()
             raise
 
-    # ---- the network
-
-    def _make_network(self):
-        ip('link', 'set', 'lo', 'up')
-        ip('link', 'add', 'hub', 'type', 'bridge')
-        ip('addr', 'add', f'{HUB}/24', 'dev', 'hub')
-        ip('link', 'set', 'hub', 'up')
-        own = os.readlink('/proc/self/ns/net')
-        for k in self.all():
-            holder = subprocess.Popen(['unshare', '-n', 'sleep', 'infinity'])
-            self._holders[k] = holder
-            wait_for('a namespace', lambda: os.readlink(f'/proc/{holder.pid}/ns/net') != own)
-            ip('link', 'add', f'hub{k}', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', holder.pid)
-            ip('link', 'set', f'hub{k}', 'master', 'hub')
-            ip('link', 'set', f'hub{k}', 'up')
-            for words in (['addr', 'add', f'{self.host(k)}/24', 'dev', 'eth0'], ['link', 'set', 'eth0', 'up'],
-                          ['link', 'set', 'lo', 'up']):
-                self._inside(k, 'ip', *words)
-
-    def _inside(self, k, *words):
-        subprocess.run(['nsenter', '-t', str(self._holders[k].pid), '-n', *map(str, words)], check=True, capture_output=True)
-
-    def host(self, k):
-        return f'10.77.0.{k}'
+    # ---- links and disks
 
     def cut(self, a, b):
         """Between two nodes nothing arrives, in both directions, and nobody is told."""
-        for here, there in ((a, b), (b, a)):
-            self._inside(here, 'ip', 'neigh', 'replace', self.host(there), 'lladdr', NOWHERE, 'dev', 'eth0', 'nud', 'permanent')
+        self._ways.cut(a, b)
 
     def heal(self, a, b):
-        for here, there in ((a, b), (b, a)):
-            self._inside(here, 'ip', 'neigh', 'del', self.host(there), 'dev', 'eth0')
+        self._ways.heal(a, b)
 
-    def slow(self, k, rate='2mbit'):
+    def can_break(self):
+        return hasattr(self._ways, 'break_links')
+
+    def break_links(self, a, b):
+        """The connections between two nodes end at once."""
+        self._ways.break_links(a, b)
+
+    def slow(self, k):
         """What node `k` is sent comes slowly."""
-        subprocess.run(['tc', 'qdisc', 'add', 'dev', f'hub{k}', 'root', 'tbf', 'rate', rate, 'burst', '32kb', 'latency', '400ms'],
-                       check=True, capture_output=True)
+        self._ways.slow(k, SLOW)
 
     def fast(self, k):
-        subprocess.run(['tc', 'qdisc', 'del', 'dev', f'hub{k}', 'root'], check=True, capture_output=True)
+        self._ways.fast(k)
+
+    def fill_disk(self, k):
+        """Until nothing fits any more."""
+        self._ways.fill_disk(k)
+
+    def free_disk(self, k):
+        self._ways.free_disk(k)
 
     # ---- the cluster
 
@@ -105,10 +108,13 @@ class Nodes:
         return f'node{k}'
 
     def url(self, k):
-        return f'https://{self.host(k)}:8282'
+        return f'https://{self._ways.address(k, "rest")}'
+
+    def _disk(self, k):
+        return self._folder / f'node{k}' / 'disk'
 
     def data(self, k):
-        return self._folder / f'node{k}' / 'disk' / 'data'
+        return self._disk(k) / 'data'
 
     def log(self, k):
         return self._folder / f'node{k}.log'
@@ -126,9 +132,8 @@ class Nodes:
 
     def _make_cluster(self, sync):
         for k in self.all():
-            self.data(k).parent.mkdir(parents=True, exist_ok=True)
-            listens = ''.join(f'[{name}]\nlisten = "{self.host(k)}:{port}"\n'
-                              for name, port in (('rest', 8282), ('ssh', 6622), ('peer', 6630), ('health', 8280)))
+            listens = ''.join(f'[{port}]\nlisten = "{self._ways.address(k, port)}"\n'
+                              for port in ('rest', 'ssh', 'peer', 'health'))
             self._config(k).write_text(f'[node]\nid = "{self.id(k)}"\ndata = "{self.data(k)}"\n{listens}'
                                        f'[log]\nfile = "{self.log(k)}"\n[limits]\njournal_megabytes = 64\n')
         self._program('holdfast', 'init', '--data', self.data(1), '--config', self._config(1), '--cluster-name', 'separate',
@@ -182,8 +187,8 @@ class Nodes:
     def start(self, k, environment=None):
         """Returns at once."""
         self._processes[k] = subprocess.Popen(
-            ['nsenter', '-t', str(self._holders[k].pid), '-n', PROGRAMS / 'holdfastd', '--config', self._config(k)],
-            stderr=subprocess.DEVNULL, env={'PATH': os.environ['PATH'], **(environment or {})})
+            [*self._ways.words(k), PROGRAMS / 'holdfastd', '--config', self._config(k)], stderr=subprocess.DEVNULL,
+            env={'PATH': os.environ['PATH'], **PLANTED, **self._ways.environment(k), **(environment or {})})
 
     def kill(self, k):
         self._processes[k].kill()
@@ -198,28 +203,15 @@ class Nodes:
     def runs(self, k):
         return self._processes[k].poll() is None
 
-    def fill_disk(self, k):
-        """Until nothing fits any more."""
-        with open(self.data(k).parent / 'filler', 'wb') as file:
-            try:
-                while True:
-                    file.write(bytes(1 << 20))
-                    file.flush()
-            except OSError:
-                pass
-
-    def free_disk(self, k):
-        (self.data(k).parent / 'filler').unlink()
-
     # ---- state
 
     def health(self, k, path='/readyz'):
         got = subprocess.run(['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', '--max-time', '2',
-                              f'http://{self.host(k)}:8280{path}'], capture_output=True, text=True)
+                              f'http://{self._ways.address(k, "health")}{path}'], capture_output=True, text=True)
         return int(got.stdout or 0)
 
     def metrics(self, k):
-        return subprocess.run(['curl', '-s', '--max-time', '5', f'http://{self.host(k)}:8280/metrics'], capture_output=True,
+        return subprocess.run(['curl', '-s', '--max-time', '5', f'http://{self._ways.address(k, "health")}/metrics'], capture_output=True,
                               text=True).stdout
 
     def primary(self):
@@ -235,11 +227,8 @@ class Nodes:
             process.send_signal(signal.SIGCONT)
             process.kill()
             process.wait()
-        for holder in self._holders.values():
-            holder.kill()
-            holder.wait()
-        for k in self.all():
-            subprocess.run(['umount', self.data(k).parent], capture_output=True)
+        if self._ways:
+            self._ways.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
