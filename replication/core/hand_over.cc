@@ -69,6 +69,11 @@ TakeOverDecision DecideTakeOver(const TakeOverAsk& ask, const TakeOverFacts& fac
                                     ToText(ask.hand_over));
     return out;
   }
+  if (!facts.trusted) {
+    out.answer.outcome = TakeOverOutcome::kRefused;
+    out.answer.reason = "its rows cannot be trusted";
+    return out;
+  }
   out.answer.reason = "gathers grants";  // under way
   out.begin = !facts.under_way;
   return out;

@@ -58,14 +58,15 @@ struct TakeOverFacts {
   EpochPromises promises;  // as they are on disk
   LogShape log;
   bool under_way = false;  // a candidate runs already, or the claimed epoch begins
+  bool trusted = true;     // its rows
 };
 struct TakeOverDecision {
   TakeOverAnswer answer;
   bool begin = false;  // a CandidateMachine, CandidateMode::kTakeOver
 };
 // Accepted and refused are facts of the disk, so the same ask is answered the same for ever. A node
-// that lacks the record refuses: whoever handed over needs its grant to go on, so it cannot take
-// over later.
+// that lacks the record refuses, and so does one whose rows cannot be trusted: whoever handed over
+// needs its grant to go on, so it cannot take over later.
 TakeOverDecision DecideTakeOver(const TakeOverAsk& ask, const TakeOverFacts& facts);
 
 }  // namespace holdfast::replication

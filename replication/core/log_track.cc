@@ -204,9 +204,7 @@ uint64_t LogTrack::OnDurable(uint64_t seq) {
 }
 
 uint64_t LogTrack::OnCommitted(uint64_t seq) {
-  if (source_ != Source::kNone && seq >= source_first_seq_) {
-    told_committed_ = std::max(told_committed_, seq);
-  }
+  if (Heeds(seq)) told_committed_ = std::max(told_committed_, seq);
   return MoveCommitted();
 }
 

@@ -95,6 +95,8 @@ class LogTrack {
   // The primary's word (or, on the primary, CommitRule's). May lie beyond the head: it is kept, and
   // counts as far as this log is durable. An older word changes nothing.
   uint64_t OnCommitted(uint64_t seq);
+  // Whether a word of the source about `seq` counts: by then its epoch's start record is committed.
+  bool Heeds(uint64_t seq) const { return source_ != Source::kNone && seq >= source_first_seq_; }
   void OnApplied(uint64_t seq);
   // What committed() would become if everything up to `seq` were durable: so that one store
   // transaction can hold the entries and the position they move.

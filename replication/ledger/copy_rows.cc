@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "replication/core/history.h"
@@ -49,7 +50,7 @@ class Ledger::Slice {
   uint64_t given_ = 0;
 };
 
-absl::StatusOr<SnapshotPoint> Ledger::CopyRows(ChangeSink sink) {
+absl::StatusOr<SnapshotPoint> Ledger::CopyRows(ChangeSink sink, bool with_start) {
   MutexLock one_at_a_time(copy_mu_);
   struct Noting {  // ends with the copy, however that ends
     Ledger& ledger;
@@ -87,9 +88,42 @@ absl::StatusOr<SnapshotPoint> Ledger::CopyRows(ChangeSink sink) {
     HOLDFAST_RETURN_IF_ERROR(CopyChanged(keys, slice, sink));
   }
   point.changes = slice.given();
+  if (with_start) HOLDFAST_RETURN_IF_ERROR(CopyPending(point, sink));
   MutexLock lock(mu_);
+  if (point.seq == unconfirmed_seq_) point.pending = true;
   point.history = HistoryUpTo(track_->history(), point.seq);
   return point;
+}
+
+// What is pending behind `point` up to the record that our epoch begins with. Nothing, when that
+// was committed meanwhile.
+absl::Status Ledger::CopyPending(SnapshotPoint& point, ChangeSink sink) {
+  std::vector<std::shared_ptr<const v1::Record>> records;
+  RunOnWriter([&] {
+    {
+      ReaderLock lock(state_mu_);
+      if (shown_.seq != point.seq) return;
+    }
+    MutexLock lock(mu_);
+    if (rule_ == nullptr || epoch_start_seq_ <= point.seq) return;
+    if (track_->durable_seq() < epoch_start_seq_) return;
+    for (uint64_t seq = point.seq + 1; seq <= epoch_start_seq_; ++seq) {
+      records.push_back(window_.at(seq).record);
+    }
+    const EntryMeta at = window_.MetaAt(epoch_start_seq_);
+    point.last_epoch = at.epoch;
+    point.seq = at.seq;
+    point.digest = at.digest;
+    point.state_digest = window_.StateDigestAt(at.seq);
+    point.pending = true;
+  });
+  for (const auto& record : records) {
+    for (const v1::RowChange& change : record->changes()) {
+      HOLDFAST_RETURN_IF_ERROR(sink(change));
+      ++point.changes;
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Ledger::CheckCopied() const {

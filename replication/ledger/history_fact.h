@@ -14,6 +14,8 @@ namespace holdfast::replication {
 inline constexpr char kHistoryFact[] = "epoch_history";
 // Why the rows cannot be trusted; a snapshot makes it empty.
 inline constexpr char kDistrustFact[] = "distrusted_rows";
+// The seq of a snapshot that is not known to be committed; empty once it is.
+inline constexpr char kUnconfirmedFact[] = "unconfirmed_snapshot";
 
 std::string EncodeHistory(const std::vector<EpochStart>& history);
 // DATA_LOSS when it is not a history.

@@ -55,6 +55,7 @@ LedgerProgress Ledger::progress() const {
   progress.end = end_;
   progress.failure = failure_;
   progress.distrust = distrust_;
+  progress.unconfirmed = unconfirmed_seq_ != 0;
   return progress;
 }
 

@@ -50,6 +50,9 @@ struct LedgerProgress {
   // Not empty: the rows cannot be trusted, and why. Nothing of them is to be served; the log, which
   // was checked, is good for a vote. Only a snapshot ends it.
   std::string distrust;
+  // The rows are those of a snapshot at shown.seq that is not known to be committed. Nothing of
+  // them is to be served until it is; the log is as good as any.
+  bool unconfirmed = false;
 };
 
 // The state digest at a committed position.
@@ -110,6 +113,7 @@ struct SnapshotPoint {
   Digest state_digest{};
   uint64_t changes = 0;             // given to make it; a row may be in several
   std::vector<EpochStart> history;  // up to seq, oldest first
+  bool pending = false;             // the record there begins an epoch, and is not committed yet
 };
 
 // The one place where a write becomes durable, committed and visible, on the primary and on the
@@ -232,8 +236,10 @@ class Ledger {
   // Gives all rows of one committed position as changes to nothing, of which later ones win: each
   // row as it was at some moment, then what changed meanwhile. Writers wait for short slices only.
   // One copy at a time. ABORTED: a snapshot replaced everything meanwhile.
+  // `with_start`: leading, and while the epoch's start record waits to be committed, up to that
+  // record (SnapshotPoint::pending); it may wait for whoever gets this copy.
   using ChangeSink = absl::FunctionRef<absl::Status(const v1::RowChange&)>;
-  absl::StatusOr<SnapshotPoint> CopyRows(ChangeSink sink);
+  absl::StatusOr<SnapshotPoint> CopyRows(ChangeSink sink, bool with_start = false);
   uint64_t rows() const;
   absl::StatusOr<LogSizes::Order> Trim(const Retention& retention);
   LogSize log_size() const;
@@ -313,6 +319,7 @@ class Ledger {
   void AdvanceCommit();
   absl::Status Show(uint64_t seq);
   void ApplyShown(uint64_t seq);
+  void Confirm(uint64_t committed_seq);
   void LearnFrom(const v1::Record& record);
   Setting SettingOf(const v1::ClusterRow& row) const;
   static KSetting RuleSetting(uint64_t seq, const Setting& setting) {
@@ -331,6 +338,8 @@ class Ledger {
   absl::Status CutNow(uint64_t seq);
   absl::Status ReplaceNow(const SnapshotPoint& point, SnapshotRows rows,
                           const std::function<void()>& alive);
+  absl::Status StoreSnapshot(const SnapshotPoint& point, const SnapshotRows& rows,
+                             const std::function<void()>& alive);
   absl::Status SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotPoint& point);
   void RebuildPending();
   HeldLog HeldNow() const;
@@ -340,6 +349,7 @@ class Ledger {
   absl::Status CopyTable(v1::Table table, Slice& slice, ChangeSink sink);
   absl::StatusOr<std::vector<uint64_t>> IdsOf(v1::Table table) const;
   absl::Status CopyChanged(const ChangedKeys& keys, Slice& slice, ChangeSink sink);
+  absl::Status CopyPending(SnapshotPoint& point, ChangeSink sink);
   absl::Status CheckCopied() const ABSL_SHARED_LOCKS_REQUIRED(state_mu_);
   // ---- ledger_fetched.cc
   absl::Status AppendFetchedNow(const Digest& previous, const std::vector<WindowItem>& items);
@@ -403,6 +413,7 @@ class Ledger {
   uint64_t oldest_seq_ ABSL_GUARDED_BY(mu_) = 1;
   LogSizes log_sizes_ ABSL_GUARDED_BY(mu_);
   std::string distrust_ ABSL_GUARDED_BY(mu_);
+  uint64_t unconfirmed_seq_ ABSL_GUARDED_BY(mu_) = 0;  // of a snapshot; 0: none
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
 
   Mutex subscribers_mu_;

@@ -106,6 +106,22 @@ void Ledger::AdvanceCommit() {
     if (target <= track_->applied_seq()) return;
   }
   if (const absl::Status status = Show(target); !status.ok()) CloseWith(status);
+  Confirm(target);  // What moves it is our own rule, or the primary's word, which comes by itself.
+  Moved();
+}
+
+// Of the snapshot that this node holds: committed. If that cannot be kept it is asked for again
+// after a restart, and nothing is served until then.
+void Ledger::Confirm(uint64_t committed_seq) {
+  {
+    MutexLock lock(mu_);
+    if (unconfirmed_seq_ == 0 || committed_seq < unconfirmed_seq_ || !failure_.ok()) return;
+    if (!track_->Heeds(committed_seq)) return;
+    unconfirmed_seq_ = 0;
+  }
+  if (const absl::Status put = store_.PutFact(kUnconfirmedFact, ""); !put.ok()) {
+    LogWarning("that the snapshot is committed is not kept: {}", holdfast::ToText(put));
+  }
   Moved();
 }
 

@@ -78,6 +78,7 @@ ForeignOutcome Ledger::AppendForeign(const ForeignBatch& batch) {
   RunOnWriter([&] {
     outcome = AppendForeignNow(batch);
     if (!outcome.failure.ok()) return;
+    if (!outcome.refusal) Confirm(batch.info.committed_seq);
     AdvanceCommit();
     MutexLock lock(mu_);
     outcome.failure = failure_;
@@ -152,6 +153,7 @@ void Ledger::CommitForeign(uint64_t committed_seq) {
       if (!track_->following()) return;
       track_->OnCommitted(committed_seq);
     }
+    Confirm(committed_seq);
     AdvanceCommit();
   });
 }
@@ -240,8 +242,28 @@ absl::Status Ledger::ReplaceNow(const SnapshotPoint& point, SnapshotRows rows,
     HOLDFAST_RETURN_IF_ERROR(keys_.Load(*key));
   }
   HOLDFAST_CRASH_POINT("snapshot.install.begin");
-  const storage::Applied applied{
-      .position = to, .digest = point.digest, .state_digest = point.state_digest};
+  uint64_t before = 0;
+  {
+    MutexLock lock(mu_);
+    before = unconfirmed_seq_;
+    if (point.pending) unconfirmed_seq_ = point.seq;  // Readers are turned away before it comes.
+  }
+  if (point.pending) Moved();
+  const absl::Status stored = StoreSnapshot(point, rows, alive);
+  if (stored.ok()) return SwapIn(rows.Take(), point);
+  {
+    MutexLock lock(mu_);
+    unconfirmed_seq_ = before;
+  }
+  Moved();
+  return stored;
+}
+
+absl::Status Ledger::StoreSnapshot(const SnapshotPoint& point, const SnapshotRows& rows,
+                                   const std::function<void()>& alive) {
+  const storage::Applied applied{.position = {.epoch = point.last_epoch.number, .seq = point.seq},
+                                 .digest = point.digest,
+                                 .state_digest = point.state_digest};
   RowFeed feed(rows.state());
   uint64_t given = 0;
   const auto next = [&]() -> absl::StatusOr<std::optional<v1::Row>> {
@@ -257,9 +279,11 @@ absl::Status Ledger::ReplaceNow(const SnapshotPoint& point, SnapshotRows rows,
   // The history in the same transaction: one that is not the log's is refused at the next start.
   HOLDFAST_RETURN_IF_ERROR(store_.ReplaceBySnapshot(
       next, applied, point.last_epoch,
-      {{kHistoryFact, EncodeHistory(point.history)}, {kDistrustFact, ""}}));
+      {{kHistoryFact, EncodeHistory(point.history)},
+       {kDistrustFact, ""},
+       {kUnconfirmedFact, point.pending ? std::to_string(point.seq) : std::string()}}));
   HOLDFAST_CRASH_POINT("snapshot.install.after_swap");
-  return SwapIn(rows.Take(), point);
+  return absl::OkStatus();
 }
 
 absl::Status Ledger::SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotPoint& point) {
@@ -289,6 +313,7 @@ absl::Status Ledger::SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotP
     oldest_seq_ = at.seq + 1;
     log_sizes_.Clear();
     distrust_.clear();
+    unconfirmed_seq_ = point.pending ? point.seq : 0;
   }
   Moved();
   return absl::OkStatus();

@@ -205,8 +205,13 @@ absl::Status Ledger::StartTrack(const storage::LoadResult& loaded,
   if (const char* fault = LogStartFault(start)) {
     return absl::DataLossError(fmt::format("the log in the store is not whole: {}", fault));
   }
+  HOLDFAST_ASSIGN_OR_RETURN(const std::optional<std::string> unconfirmed,
+                            store_.GetFact(kUnconfirmedFact));
   {
     MutexLock lock(mu_);
+    // Rows of a later position were stored once it was known to be committed.
+    const uint64_t rows_seq = loaded.applied.position.seq;
+    if (unconfirmed == std::to_string(rows_seq)) unconfirmed_seq_ = rows_seq;
     track_ = std::make_unique<LogTrack>(std::move(start));
     oldest_seq_ = loaded.first_seq;
   }

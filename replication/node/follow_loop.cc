@@ -495,6 +495,7 @@ FollowerEffects FollowLoop::InstallSnapshot(const v1::SnapshotEnd& end) {
 
 // Only a newer epoch takes away what was shown; the histories say from where on.
 absl::Status FollowLoop::KeepLost() {
+  if (deps_.ledger.progress().unconfirmed) return absl::OkStatus();  // Nobody has seen it here.
   LogShape theirs;
   {
     MutexLock lock(mu_);

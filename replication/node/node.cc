@@ -1,5 +1,7 @@
 #include "replication/node/node.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -31,12 +33,16 @@ struct LedgerTurn {
   bool operator==(const LedgerTurn&) const = default;
 };
 
+constexpr std::string_view kUnconfirmed =
+    "the word of a primary that the snapshot it holds is committed; if there is none any more, "
+    "promote this node";
+
 LedgerTurn TurnOf(const LedgerProgress& progress) {
   return {.leading = progress.leading,
           .started = progress.epoch_start_committed,
           .ended = progress.ended,
           .failed = !progress.failure.ok(),
-          .trusted = progress.distrust.empty(),
+          .trusted = progress.distrust.empty() && !progress.unconfirmed,
           .joined = progress.shown.seq > 0,
           .epoch = progress.shown.epoch};
 }
@@ -390,6 +396,8 @@ v1::NodeReport Node::ReportNow() const {
         "primary, "
         "promote another node");
   }
+  if (progress.unconfirmed && report.waiting().empty())
+    report.set_waiting(std::string(kUnconfirmed));
   report.set_snapshot_bytes(link.snapshot_bytes);
   report.set_snapshot_bytes_total(link.snapshot_bytes_total);
   if (link.lag_seconds) report.set_lag_seconds(*link.lag_seconds);
@@ -450,9 +458,11 @@ NodeView Node::ViewNow() const {
   });
   view.primary_up = view.primary || link.live;
   view.age_seconds = view.primary ? std::optional<double>(0) : link.lag_seconds;
-  const std::string distrust = deps_.ledger.progress().distrust;
-  view.can_read = joined && distrust.empty();
+  const LedgerProgress progress = deps_.ledger.progress();
+  const std::string& distrust = progress.distrust;
+  view.can_read = joined && distrust.empty() && !progress.unconfirmed;
   if (!joined) view.why_not = "it has joined and waits for its first snapshot";
+  if (progress.unconfirmed) view.why_not = fmt::format("it waits for {}", kUnconfirmed);
   if (!distrust.empty()) {
     view.why_not =
         "its rows cannot be trusted, it waits for a snapshot from a primary: " + distrust;

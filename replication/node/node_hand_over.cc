@@ -28,7 +28,9 @@ void Node::BeginHandOver() {
 // does not ask any more. Only while that one can be asked: the proof is its grant.
 void Node::RetryTakeOver(MonoTime now) {
   if (role_.role() != Role::kSecondary || candidate_ || hand_over_ || promotion_) return;
-  const LogTail end = deps_.ledger.progress().end;
+  const LedgerProgress progress = deps_.ledger.progress();
+  const LogTail& end = progress.end;
+  if (!progress.distrust.empty()) return;
   if (end.kind != LogTail::Kind::kHandOver || end.target != deps_.identity.node_id) return;
   const Epoch ended = deps_.ledger.Shape().last.epoch;
   const EpochPromises promises = book_->promises();
@@ -91,7 +93,8 @@ absl::StatusOr<v1::TakeOverResponse> Node::TakeOver(const PeerIdentity& peer,
       DecideTakeOver(ask, {.self = deps_.identity.node_id,
                            .promises = book_->promises(),
                            .log = CandidateLogNow().shape,
-                           .under_way = candidate_ != nullptr || role != Role::kSecondary});
+                           .under_way = candidate_ != nullptr || role != Role::kSecondary,
+                           .trusted = deps_.ledger.progress().distrust.empty()});
   if (decision.begin) {
     LogInfo("{} hands over to this node", peer.node_id);
     HOLDFAST_CRASH_POINT("take_over.answer.before_begin");

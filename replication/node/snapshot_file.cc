@@ -112,7 +112,7 @@ absl::StatusOr<std::string> SnapshotFile::ReadAt(uint64_t offset, size_t size) c
 }
 
 Digest SnapshotFile::MacOf(const v1::SnapshotBegin& begin, const crypto::KeyRing& keys) const {
-  crypto::Fields fields("holdfast snapshot 2");
+  crypto::Fields fields("holdfast snapshot 3");
   fields.Text(begin.snapshot_id())
       .U64(begin.last_epoch().number())
       .Text(begin.last_epoch().node_id())
@@ -120,6 +120,7 @@ Digest SnapshotFile::MacOf(const v1::SnapshotBegin& begin, const crypto::KeyRing
       .Text(begin.digest())
       .Text(begin.state_digest())
       .U64(begin.rows())
+      .U64(begin.pending() ? 1 : 0)
       .U64(bytes_)
       .Text(AsText(chain_));
   return keys.SnapshotMac().Compute({fields.bytes()});

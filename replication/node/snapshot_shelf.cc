@@ -40,9 +40,13 @@ absl::StatusOr<ShelvedSnapshotPtr> SnapshotShelf::Get(uint64_t at_least,
     if (newest_ && Fits(newest_, at_least)) return newest_;
     if (!making_) {
       if (!failure_.ok() && deps_.clock.Mono() - failed_at_ < kSnapshotRetryAfter) return failure_;
-      // Before that is committed there is none; whoever waits keeps its stream.
-      const bool committed = deps_.ledger.progress().committed_seq >= at_least;
-      if (committed) HOLDFAST_RETURN_IF_ERROR(Begin());
+      const LedgerProgress progress = deps_.ledger.progress();
+      // Before that is committed there is none; whoever waits keeps its stream. But for the record
+      // that the epoch begins with: it may wait for this very follower (docs/adr/0006).
+      const bool committed = progress.committed_seq >= at_least;
+      const bool starts =
+          progress.leading && !progress.epoch_start_committed && progress.durable_seq >= at_least;
+      if (committed || starts) HOLDFAST_RETURN_IF_ERROR(Begin(/*with_start=*/!committed));
     }
     const auto left = until - deps_.clock.Mono();
     if (left <= std::chrono::nanoseconds(0)) return ShelvedSnapshotPtr();
@@ -64,7 +68,7 @@ size_t SnapshotShelf::Living() {
   return living_.size();
 }
 
-absl::Status SnapshotShelf::Begin() {
+absl::Status SnapshotShelf::Begin(bool with_start) {
   newest_.reset();
   if (Living() >= kSnapshotFilesMax) {
     return absl::ResourceExhaustedError(
@@ -76,8 +80,8 @@ absl::Status SnapshotShelf::Begin() {
   making_ = true;
   let_go_ = false;
   if (maker_.joinable()) maker_.join();  // It has ended: making_ was false.
-  maker_ = std::thread([this] {
-    absl::StatusOr<ShelvedSnapshotPtr> made = Make();
+  maker_ = std::thread([this, with_start] {
+    absl::StatusOr<ShelvedSnapshotPtr> made = Make(with_start);
     {
       MutexLock lock(mu_);
       making_ = false;
@@ -97,7 +101,7 @@ absl::Status SnapshotShelf::Begin() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ShelvedSnapshotPtr> SnapshotShelf::Make() {
+absl::StatusOr<ShelvedSnapshotPtr> SnapshotShelf::Make(bool with_start) {
   uint64_t round = 0;
   {
     MutexLock lock(mu_);
@@ -113,7 +117,7 @@ absl::StatusOr<ShelvedSnapshotPtr> SnapshotShelf::Make() {
     }
     return file.AddChange(change);
   };
-  HOLDFAST_ASSIGN_OR_RETURN(SnapshotPoint point, deps_.ledger.CopyRows(add));
+  HOLDFAST_ASSIGN_OR_RETURN(SnapshotPoint point, deps_.ledger.CopyRows(add, with_start));
   HOLDFAST_RETURN_IF_ERROR(file.Finish());
   v1::SnapshotBegin begin = ToMessage(point, HexEncode(crypto::RandomId16()));
   begin.set_bytes(file.bytes());

@@ -49,7 +49,8 @@ class SnapshotShelf {
   ~SnapshotShelf();
 
   // One at `at_least` or above: null while it is being made, or so much is not committed yet, after
-  // waiting for up to `wait`. RESOURCE_EXHAUSTED: no room for it.
+  // waiting for up to `wait`. While the epoch's start record waits for its commit, one of that
+  // record (SnapshotPoint::pending). RESOURCE_EXHAUSTED: no room for it.
   absl::StatusOr<ShelvedSnapshotPtr> Get(uint64_t at_least, std::chrono::milliseconds wait);
   // One that a follower has a part of; null: not here any more.
   ShelvedSnapshotPtr Find(const std::string& id);
@@ -67,8 +68,8 @@ class SnapshotShelf {
   std::map<std::pair<std::string, std::string>, uint64_t> counts() const;
 
  private:
-  absl::Status Begin() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::StatusOr<ShelvedSnapshotPtr> Make();
+  absl::Status Begin(bool with_start) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<ShelvedSnapshotPtr> Make(bool with_start);
   bool Fits(const ShelvedSnapshotPtr& snapshot, uint64_t at_least) const;
   size_t Living() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -268,6 +268,7 @@ v1::SnapshotBegin ToMessage(const SnapshotPoint& point, const std::string& id) {
   message.set_digest(std::string(AsText(point.digest)));
   message.set_state_digest(std::string(AsText(point.state_digest)));
   message.set_rows(point.changes);
+  message.set_pending(point.pending);
   return message;
 }
 
@@ -276,7 +277,8 @@ absl::StatusOr<SnapshotPoint> FromMessage(const v1::SnapshotBegin& message,
   SnapshotPoint point{.last_epoch = FromMessage(message.last_epoch()),
                       .seq = message.seq(),
                       .changes = message.rows(),
-                      .history = HistoryUpTo(history, message.seq())};
+                      .history = HistoryUpTo(history, message.seq()),
+                      .pending = message.pending()};
   HOLDFAST_ASSIGN_OR_RETURN(point.digest, ToDigest(message.digest(), "digest"));
   HOLDFAST_ASSIGN_OR_RETURN(point.state_digest, ToDigest(message.state_digest(), "state digest"));
   if (point.seq == 0 || point.history.empty() || point.history.back().epoch != point.last_epoch) {

@@ -61,6 +61,7 @@ TEST(ClusterTest, KeepsItsPromises) {
     sum.answered += out.answered;
     sum.epochs += out.epochs;
     sum.snapshots += out.snapshots;
+    sum.early_snapshots += out.early_snapshots;
     sum.cuts += out.cuts;
     sum.orders += out.orders;
     sum.fetches += out.fetches;
@@ -71,10 +72,11 @@ TEST(ClusterTest, KeepsItsPromises) {
     sum.stops += out.stops;
   }
   fmt::print(
-      "{} runs: {} answered, {} epochs, {} snapshots, {} cuts, {} orders carried out, {} tails "
+      "{} runs: {} answered, {} epochs, {} snapshots ({} before their commit), {} cuts, {} orders "
+      "carried out, {} tails "
       "fetched, {} hand-overs, {} take-overs, {} yields, {} clean stops, {} records given up\n",
-      count, sum.answered, sum.epochs, sum.snapshots, sum.cuts, sum.orders, sum.fetches,
-      sum.hand_overs, sum.take_overs, sum.yields, sum.stops, sum.lost);
+      count, sum.answered, sum.epochs, sum.snapshots, sum.early_snapshots, sum.cuts, sum.orders,
+      sum.fetches, sum.hand_overs, sum.take_overs, sum.yields, sum.stops, sum.lost);
 }
 
 // Seeds that once failed, and why. A change of the simulation makes other runs of them; the unit
@@ -147,6 +149,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Fault{"MissRevocation", &Planted::miss_revocation},
                       Fault{"SkipFetch", &Planted::skip_fetch},
                       Fault{"ForgetGrantedK", &Planted::forget_granted_k},
+                      Fault{"WaitForSnapshot", &Planted::wait_for_snapshot},
+                      Fault{"ShowPendingSnapshot", &Planted::show_pending_snapshot},
                       Fault{"DegradeCounts", &Planted::degrade_counts}),
     [](const auto& info) { return std::string(info.param.name); });
 

@@ -39,7 +39,9 @@ struct DiskImage {
   uint64_t rows_seq = 0;  // the store's rows are those of this place
   std::vector<EpochStart> history;
   replication::EpochPromises promises;
-  uint64_t position = 0;  // the committed position that was shown
+  uint64_t position = 0;     // the committed position that was shown
+  uint64_t unconfirmed = 0;  // of a snapshot that is not known to be committed; 0: none
+  bool distrusted = false;   // the rows are not those of the log
 };
 
 // Three devices that write in the background, each in order, none in step with the others. A crash

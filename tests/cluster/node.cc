@@ -25,6 +25,8 @@ Node::Live::Live(const std::string& self, const DiskImage& image, LogStart start
       log(image.log),
       oldest_retained(image.oldest_retained),
       shown(track.committed_seq()),
+      unconfirmed(image.unconfirmed),
+      distrusted(image.distrusted),
       position_submitted(shown) {}
 
 Node::Node(World& world, int index)
@@ -86,7 +88,8 @@ void Node::Boot() {
                                           .order = {}};
   const bool handed_over = replication::HandedOverTo(id_, facts.log.shape).has_value() &&
                            !world_.planted().resume_handed;
-  ApplyRole(live_->role.OnStart(replication::WasPrimary(facts), handed_over));
+  ApplyRole(
+      live_->role.OnStart(replication::WasPrimary(facts) && Trusted(), handed_over && Trusted()));
   world_.timeline().After(world_.random().Between(milliseconds(1), milliseconds(100)),
                           Alive([this] { Tick(); }));
 }
@@ -253,13 +256,26 @@ void Node::Show(uint64_t seq) {
   live_->shown = seq;
   live_->track.OnApplied(seq);
   live_->guard.OnCommitted(live_->log[seq - 1].meta.epoch);
+  Confirm(seq);
   ShowState(seq);
   if (live_->follower != nullptr) ApplyFollower(live_->follower->OnLogMoved(seq));
   Answer();
 }
 
+// Of the snapshot that this node holds: now it is shown.
+void Node::Confirm(uint64_t committed) {
+  Live& l = *live_;
+  if (l.unconfirmed == 0 || committed < l.unconfirmed || !l.track.Heeds(committed)) return;
+  Trace(fmt::format("knows that its snapshot at {} is committed", l.unconfirmed));
+  l.unconfirmed = 0;
+  disk_.Submit(
+      Disk::kStore, [](DiskImage& image) { image.unconfirmed = 0; }, [] {});
+  ShowState(l.shown);
+}
+
 void Node::ShowState(uint64_t seq) {
   Live& l = *live_;
+  if (!Serves()) return;
   if (seq < l.state_seq) {  // A snapshot took it back.
     l.state = {};
     l.state_seq = 0;
@@ -274,7 +290,7 @@ void Node::TryAKey() {
   if (world_.keys() == 0) return;
   const uint64_t key = 1 + world_.random().Below(world_.keys());
   const Live& l = *live_;
-  if (l.shown == 0 || world_.checker().IsLost(l.log[l.shown - 1].meta)) return;
+  if (l.shown == 0 || !Serves() || world_.checker().IsLost(l.log[l.shown - 1].meta)) return;
   world_.checker().OnKeyTried(index_, l.shown, key, l.state.Accepts(key));
 }
 

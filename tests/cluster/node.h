@@ -72,7 +72,10 @@ class Node {
   void Hears(const Epoch& epoch) { SeeEpoch(epoch); }
   void Trim();
   void FailLog();
-  uint64_t shown() const { return live_->shown; }
+  uint64_t shown() const { return Serves() ? live_->shown : 0; }
+  // Its rows are those of its log, and known to be committed.
+  bool Serves() const { return !live_->distrusted && live_->unconfirmed == 0; }
+  bool Trusted() const { return !live_->distrusted; }
   uint64_t head() const { return live_->track.head_seq(); }
   replication::EntryMeta last() const { return live_->track.head(); }
   replication::Role role() const { return live_->role.role(); }
@@ -105,6 +108,8 @@ class Node {
     std::vector<Entry> log;
     uint64_t oldest_retained = 1;
     uint64_t shown = 0;
+    uint64_t unconfirmed = 0;
+    bool distrusted = false;
     State state;
     uint64_t state_seq = 0;
     uint64_t position_submitted = 0;
@@ -152,6 +157,7 @@ class Node {
   void CommittedMoved();
   void Show(uint64_t seq);
   void ShowState(uint64_t seq);
+  void Confirm(uint64_t committed);
   void TryAKey();
   Setting CommittedSetting() const;
   std::vector<replication::KSetting> PendingSettings() const;
@@ -181,6 +187,7 @@ class Node {
   void ApplyStream(uint64_t id, const replication::PublisherEffects& effects);
   void SendBatch(uint64_t id, const replication::SendBatch& what);
   void SendSnapshots();
+  uint64_t SnapshotAt(uint64_t from) const;
   void EndStream(uint64_t id);
 
   // node_follower.cc
@@ -192,8 +199,8 @@ class Node {
   void FollowerAnswer(const replication::HelloAnswerInfo& answer);
   void FollowerBatch(const replication::BatchInfo& batch, const std::vector<Entry>& entries);
   void FollowerHeartbeat(const replication::HeartbeatInfo& heartbeat);
-  void FollowerSnapshot(const std::vector<Entry>& entries);
-  void InstallSnapshot(const std::vector<Entry>& entries, const LinkPtr& from);
+  void FollowerSnapshot(const std::vector<Entry>& entries, bool pending);
+  void InstallSnapshot(const std::vector<Entry>& entries, bool pending, const LinkPtr& from);
   void PersistThenGoOn(const Epoch& epoch);
   void CutThenGoOn(uint64_t seq);
   void SendAck();

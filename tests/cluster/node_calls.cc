@@ -147,7 +147,8 @@ void Node::OnTakeOverAsk(const replication::TakeOverAsk& ask, const Network::Res
       .self = id_,
       .promises = disk_.image().promises,
       .log = CandidateLogNow().shape,
-      .under_way = l.candidate != nullptr || l.role.role() != Role::kSecondary};
+      .under_way = l.candidate != nullptr || l.role.role() != Role::kSecondary,
+      .trusted = Trusted()};
   const replication::TakeOverDecision decision = replication::DecideTakeOver(ask, facts);
   if (decision.begin) {
     l.mode = replication::CandidateMode::kTakeOver;

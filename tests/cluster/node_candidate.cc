@@ -19,7 +19,7 @@ using replication::ToText;
 void Node::Promote(const PromotionOrder& order) {
   Live& l = *live_;
   const Role role = l.role.role();
-  if (role != Role::kSecondary && role != Role::kRestarting) return;
+  if (!Trusted() || (role != Role::kSecondary && role != Role::kRestarting)) return;
   if (l.mode == CandidateMode::kTakeOver && l.candidate != nullptr) return;
   Trace(fmt::format("is ordered to become primary{}{}{}{}", order.dry_run ? ", dry run" : "",
                     order.old_primary_is_down ? ", the word" : "",

@@ -89,7 +89,8 @@ void Node::SayHello() {
       .granted = l.persisted_granted,
       .last = l.track.head(),
       .committed_seq = l.track.committed_seq(),
-      .history = replication::NewestOf(l.track.history(), replication::kHelloHistoryMax)};
+      .history = replication::NewestOf(l.track.history(), replication::kHelloHistoryMax),
+      .needs_snapshot = l.distrusted};
   Node& primary = world_.node(l.link->primary);
   world_.network().Send(l.link, kPrimaryEnd,
                         [&primary, id = l.link->id, hello] { primary.OnHello(id, hello); });
@@ -194,6 +195,7 @@ void Node::FollowerBatch(const BatchInfo& batch, const std::vector<Entry>& entri
         ApplyFollower(live_->follower->OnLogMoved(live_->track.applied_seq()));
       });
   if (world_.planted().ack_before_fsync) SendAck();
+  Confirm(batch.committed_seq);
   CommittedMoved();
 }
 
@@ -202,36 +204,45 @@ void Node::FollowerHeartbeat(const replication::HeartbeatInfo& heartbeat) {
   if (effects.drop.has_value()) return ApplyFollower(effects);
   if (!live_->track.following()) return;
   live_->track.OnCommitted(heartbeat.committed_seq);
+  Confirm(heartbeat.committed_seq);
   CommittedMoved();
 }
 
-void Node::FollowerSnapshot(const std::vector<Entry>& entries) {
+void Node::FollowerSnapshot(const std::vector<Entry>& entries, bool pending) {
   live_->busy = live_->installing = true;
   world_.Moment(index_);
   if (entries.size() < live_->shown) {  // The positions that are on their way must not come after.
-    return disk_.Barrier(Disk::kPosition, [this, entries, link = live_->link] {
-      if (live_->link == link) return InstallSnapshot(entries, link);
+    return disk_.Barrier(Disk::kPosition, [this, entries, pending, link = live_->link] {
+      if (live_->link == link) return InstallSnapshot(entries, pending, link);
       live_->installing = false;
       if (live_->link != nullptr && live_->hello_waits) SayHello();
     });
   }
-  InstallSnapshot(entries, live_->link);
+  InstallSnapshot(entries, pending, live_->link);
 }
 
-void Node::InstallSnapshot(const std::vector<Entry>& entries, const LinkPtr& from) {
+void Node::InstallSnapshot(const std::vector<Entry>& entries, bool pending, const LinkPtr& from) {
   const replication::EntryMeta at = entries.back().meta;
+  const replication::EntryMeta before =
+      live_->shown > 0 ? live_->log[live_->shown - 1].meta : replication::EntryMeta{};
+  if (std::pair(at.epoch.number, at.seq) < std::pair(before.epoch.number, before.seq)) {
+    world_.checker().Fail(fmt::format("{} is to go back from {} to a snapshot at {}", id_,
+                                      ToText(before), ToText(at)));
+  }
   const auto history = replication::HistoryUpTo(live_->follower->answer_history(), at.seq);
   const bool back = at.seq < live_->shown;
   disk_.Submit(
       Disk::kStore,
-      [entries, history, back](DiskImage& image) {
+      [entries, history, back, pending](DiskImage& image) {
         image.log = entries;
         image.history = history;
         image.rows_seq = entries.size();
         image.oldest_retained = entries.size() + 1;
         if (back) image.position = entries.size();
+        image.unconfirmed = pending ? entries.size() : 0;
+        image.distrusted = false;
       },
-      [this, entries, history, at, link = from] {
+      [this, entries, history, at, pending, link = from] {
         // In place, whoever sent it and whatever became of that link.
         Live& l = *live_;
         const replication::EntryMeta was =
@@ -241,6 +252,8 @@ void Node::InstallSnapshot(const std::vector<Entry>& entries, const LinkPtr& fro
         l.oldest_retained = at.seq + 1;
         l.position_submitted = at.seq;
         l.shown = at.seq;
+        l.unconfirmed = pending ? at.seq : 0;
+        l.distrusted = false;
         l.state = {};
         l.state_seq = 0;
         world_.checker().OnTakenBack(index_, at.seq, was);

@@ -123,6 +123,7 @@ void Node::Flush() {
         now.rule->OnOwnDurable(to);
         Flush();
         RuleMoved();
+        SendSnapshots();
         StepSwitchover();
       });
 }

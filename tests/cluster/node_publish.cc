@@ -56,12 +56,7 @@ void Node::OnHello(uint64_t id, const HelloInfo& hello) {
       world_.checker().Fail(fmt::format("{}: {}", hello.node_id, effects.answer->reason));
     }
   }
-  if (effects.send_snapshot) {
-    // What was shown there and given up by an operator is taken back; nothing else is. Not later
-    // than that: the start record may need the acknowledgement of this very follower.
-    const bool diverged = effects.answer->reason.starts_with("diverged");
-    stream.snapshot_from = diverged ? 0 : std::max(effects.snapshot_from, hello.committed_seq);
-  }
+  if (effects.send_snapshot) stream.snapshot_from = effects.snapshot_from;
   // Before what a refusal ends: each stream that said hello begins once and ends once.
   if (l.rule != nullptr) l.rule->OnConnected(hello.node_id);
   ApplyStream(id, effects);
@@ -136,21 +131,37 @@ void Node::SendBatch(uint64_t id, const replication::SendBatch& what) {
                           }));
 }
 
-// A snapshot is of what is committed here, and never takes a follower back: it waits until this
-// node has committed what the follower has shown.
+// Where a snapshot for who needs one from `from` on would be; 0: not yet. It is of what is
+// committed here, or of the record that the epoch begins with, which may wait for this very
+// follower.
+uint64_t Node::SnapshotAt(uint64_t from) const {
+  const Live& l = *live_;
+  const uint64_t committed = l.track.committed_seq();
+  if (committed > 0 && committed >= from) return committed;
+  const bool starts =
+      l.rule != nullptr && committed < l.start_seq && l.track.durable_seq() >= l.start_seq;
+  return starts && l.start_seq >= from && !world_.planted().wait_for_snapshot ? l.start_seq : 0;
+}
+
 void Node::SendSnapshots() {
   Live& l = *live_;
   for (auto& [id, stream] : l.streams) {
-    const uint64_t at = l.track.committed_seq();
-    if (!stream.snapshot_from.has_value() || at == 0 || at < *stream.snapshot_from) continue;
+    if (!stream.snapshot_from.has_value()) continue;
+    const uint64_t at = SnapshotAt(*stream.snapshot_from);
+    if (at == 0) continue;
+    const bool unknown = at > l.track.committed_seq() || l.unconfirmed != 0;
+    const bool pending = unknown && !world_.planted().show_pending_snapshot;
     stream.snapshot_from.reset();
-    world_.CountSnapshot();
-    Trace(fmt::format("sends {} a snapshot at {}", stream.node_id, at));
+    world_.CountSnapshot(pending);
+    Trace(fmt::format("sends {} a snapshot at {}{}", stream.node_id, at,
+                      pending ? ", not committed yet" : ""));
     std::vector<Entry> entries(l.log.begin(), l.log.begin() + static_cast<std::ptrdiff_t>(at));
     Node& follower = world_.node(stream.link->follower);
-    world_.network().Send(stream.link, kFollowerEnd, [&follower, link = stream.link, entries] {
-      follower.Arrived(link, [&follower, entries] { follower.FollowerSnapshot(entries); });
-    });
+    world_.network().Send(
+        stream.link, kFollowerEnd, [&follower, link = stream.link, entries, pending] {
+          follower.Arrived(
+              link, [&follower, entries, pending] { follower.FollowerSnapshot(entries, pending); });
+        });
     stream.machine.OnSnapshotSent(at, Now());
   }
 }

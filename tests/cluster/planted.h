@@ -22,6 +22,8 @@ struct Planted {
   bool resume_handed = false;          // the hand-over at the end of the log is not looked at
   bool degrade_counts = false;         // promotions are not told of the policy degrade
   bool ignore_pending_voters = false;  // only the committed members are asked
+  bool wait_for_snapshot = false;      // there is none before the start record is committed
+  bool show_pending_snapshot = false;  // one that is not committed is shown at once
 };
 
 }  // namespace holdfast::sim

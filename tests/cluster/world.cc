@@ -57,6 +57,7 @@ void World::Install() {
   promotions_ = random_.Unit();
   moments_ = random_.Chance(0.6) ? random_.Unit() * 0.4 : 0;
   plots_ = random_.Chance(0.6) ? random_.Unit() : 0;
+  spoils_ = random_.Chance(0.3) ? random_.Unit() * 0.3 : 0;
   trouble_every_ = random_.Between(milliseconds(60), milliseconds(900));
   write_every_ = random_.Between(milliseconds(5), milliseconds(300));
   for (auto& node : nodes_) node->Boot();
@@ -216,8 +217,33 @@ void World::MomentOfGrant(int voter, const std::string& candidate) {
 
 void World::BootAfter(int index, Nanos pause) {
   timeline_.After(pause, [this, index] {
-    if (!node(index).up()) node(index).Boot();
+    if (node(index).up()) return;
+    MaySpoil(index);
+    node(index).Boot();
   });
+}
+
+// Somebody changed its rows while it was down: of one node at a time, and another one that votes by
+// both logs has as much, or nobody has them any more.
+void World::MaySpoil(int index) {
+  if (calm_ || !random_.Chance(spoils_)) return;
+  const auto votes = [](const DiskImage& image, int who) {
+    std::vector<std::string> voters;
+    for (const Entry& entry : image.log) voters = entry.voters.value_or(voters);
+    return std::find(voters.begin(), voters.end(), NodeName(who)) != voters.end();
+  };
+  const DiskImage& image = node(index).disk().image();
+  bool another = false;
+  for (int i = 0; i < plan_.nodes; ++i) {
+    const DiskImage& other = node(i).disk().image();
+    if (other.distrusted) return;
+    const bool has_rows = std::max(other.rows_seq, other.position) > 0;
+    another = another || (i != index && has_rows && other.log.size() >= image.log.size() &&
+                          votes(image, i) && votes(other, i));
+  }
+  if (!another) return;
+  Trace(-1, fmt::format("the rows of {} are spoiled", NodeName(index)));
+  node(index).disk().image().distrusted = true;
 }
 
 void World::BlockSome() {
@@ -258,7 +284,7 @@ void World::CutOffPrimary() {
 int World::MostAhead(int without) {
   int best = -1;
   for (int i = 0; i < plan_.nodes; ++i) {
-    if (i == without || !node(i).answers()) continue;
+    if (i == without || !node(i).answers() || !node(i).Trusted()) continue;
     const auto voters = node(i).Voters();
     if (std::find(voters.begin(), voters.end(), NodeName(i)) == voters.end()) continue;
     const auto rank = [this](int at) {

@@ -28,6 +28,7 @@ struct Outcome {
   uint64_t committed = 0;
   uint64_t epochs = 0;
   uint64_t snapshots = 0;
+  uint64_t early_snapshots = 0;  // of a start record that is not committed
   uint64_t cuts = 0;
   uint64_t orders = 0;      // that led to a new epoch
   uint64_t fetches = 0;     // of somebody's tail
@@ -66,7 +67,10 @@ class World {
   void CrashNode(int index, bool back_at_once = false, Nanos down = {});
   uint64_t keys() const { return keys_; }  // 1 to keys() were made
   bool AnyLoss() const { return checker_.lost() > 0; }
-  void CountSnapshot() { ++count_.snapshots; }
+  void CountSnapshot(bool early) {
+    ++count_.snapshots;
+    if (early) ++count_.early_snapshots;
+  }
   void CountCut() { ++count_.cuts; }
   void CountOrder() { ++count_.orders; }
   void CountFetch() { ++count_.fetches; }
@@ -97,6 +101,7 @@ class World {
   void CutOffPrimary();
   void Isolate(int index, Nanos pause);
   int MostAhead(int without);
+  void MaySpoil(int index);
   void BeCalm();
   void Help();  // the operator, once all is calm
   bool Converged();
@@ -118,6 +123,7 @@ class World {
   double promotions_ = 0;
   double moments_ = 0;
   double plots_ = 0;
+  double spoils_ = 0;
   MonoTime plot_until_{};  // until then nothing else goes wrong by chance
   Nanos trouble_every_{};
   Nanos write_every_{};

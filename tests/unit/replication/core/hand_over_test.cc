@@ -142,6 +142,9 @@ TEST(TakeOverTest, RefusesWhatItPromisedToAnotherAndWhatItDoesNotHave) {
   facts = Target();
   facts.log.tail.target = "c";
   EXPECT_EQ(DecideTakeOver(Ask(), facts).answer.outcome, TakeOverOutcome::kRefused);
+  facts = Target();
+  facts.trusted = false;
+  EXPECT_EQ(DecideTakeOver(Ask(), facts).answer.outcome, TakeOverOutcome::kRefused);
 }
 
 // ---- What grants tell, and what equal numbers do.

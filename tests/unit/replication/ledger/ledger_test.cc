@@ -406,6 +406,64 @@ TEST_F(FollowingTest, RowsChangedByHandAreNotServedAndTheLogStaysGoodForAVote) {
   EXPECT_TRUE(follower_.Knows("alice"));
 }
 
+// A copy up to the record that an epoch begins with, before that is committed: it counts as durable
+// where it is in place, and is not to be read before somebody says that it is committed.
+TEST_F(FollowingTest, ASnapshotOfAStartRecordThatIsNotCommittedIsKeptAndNotShown) {
+  AddMember("b");
+  ASSERT_TRUE(node_.Write(Durable(1)).ok());
+  node_.ledger().OnConnected("b");
+  node_.ledger().OnAck("b", AckOf(node_.ledger().progress().head_seq));
+  vault::AddUser add;
+  add.user.set_name("pending");
+  add.user.set_organization_id(1);
+  add.user.set_role(v1::ROLE_PASSWORD_USER);
+  (void)node_.Submit(add).get();  // outcome unknown: nobody confirms it
+  node_.ledger().StepDown();
+  ASSERT_TRUE(node_.ledger().StartEpoch(EpochOf(2)).ok());
+  const LedgerProgress starting = node_.ledger().progress();
+  ASSERT_LT(starting.committed_seq, starting.head_seq);
+  std::vector<v1::RowChange> rows;
+  const auto add_row = [&](const v1::RowChange& row) {
+    rows.push_back(row);
+    return absl::OkStatus();
+  };
+  const auto committed = node_.ledger().CopyRows(add_row);
+  EXPECT_EQ(committed->seq, starting.committed_seq);
+  EXPECT_FALSE(committed->pending);
+  rows.clear();
+  const auto point = node_.ledger().CopyRows(add_row, /*with_start=*/true);
+  ASSERT_TRUE(point.ok());
+  EXPECT_EQ(point->seq, starting.head_seq);
+  EXPECT_TRUE(point->pending);
+  follower_.ledger().Unfollow();
+  const absl::Status replaced = Replace(*point, rows);
+  ASSERT_TRUE(replaced.ok()) << replaced;
+  EXPECT_TRUE(follower_.ledger().progress().unconfirmed);
+  EXPECT_EQ(follower_.ledger().progress().durable_seq, point->seq);
+  EXPECT_EQ(follower_.ledger().Held().last.seq, point->seq);
+  follower_.Crash();
+  ASSERT_TRUE(follower_.Open().ok());
+  EXPECT_TRUE(follower_.ledger().progress().unconfirmed);
+  EXPECT_EQ(follower_.ledger().progress().distrust, "");
+
+  follower_.ledger().Follow(EpochOf(2), point->seq);
+  follower_.ledger().CommitForeign(point->seq - 1);
+  EXPECT_TRUE(follower_.ledger().progress().unconfirmed);
+  follower_.ledger().CommitForeign(point->seq);
+  EXPECT_FALSE(follower_.ledger().progress().unconfirmed);
+  EXPECT_TRUE(follower_.Knows("pending"));
+  follower_.Crash();
+  ASSERT_TRUE(follower_.Open().ok());
+  EXPECT_FALSE(follower_.ledger().progress().unconfirmed);
+
+  node_.ledger().OnConnected("b");
+  AckInfo ack = AckOf(point->seq);
+  ack.epoch = EpochOf(2);
+  node_.ledger().OnAck("b", ack);
+  EXPECT_EQ(node_.StateDigestNow(), follower_.StateDigestNow());
+  EXPECT_FALSE(node_.ledger().CopyRows(add_row, /*with_start=*/true)->pending);
+}
+
 // The digest at a multiple is remembered: a follower may be told of it later.
 TEST_F(FollowingTest, TheStateDigestIsRememberedAtMultiples) {
   std::vector<std::future<absl::StatusOr<WriteResult>>> writes;

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <future>
 
 #include "replication/node/node.h"
@@ -257,6 +258,61 @@ TEST_F(PromotionTest, APrimaryThatWaitsForItsPeerGoesOnByTheWord) {
   const auto promoted = Promote(a_, {.old_primary_is_down = true, .lowered = Local()});
   ASSERT_TRUE(promoted.ok()) << promoted.status();
   EXPECT_TRUE(a_.disk().Knows("alice"));
+}
+
+// It waits for a follower, and the follower, which has shown what was given up, for a snapshot of
+// what waits (docs/adr/0006).
+TEST_F(PromotionTest, WhoGivesUpWhatEveryFollowerHasShownServesAndTheyKeepWhatWasLost) {
+  ASSERT_NO_FATAL_FAILURE(Found({&b_, &c_}, Durable(1)));
+  Kill(b_);
+  for (int i = 0; i < 20; ++i) Add(a_, "user" + std::to_string(i));
+  ASSERT_TRUE(Eventually([&] { return Same(a_); }));
+  Kill(a_);
+  Kill(c_);
+  Start(b_);
+  std::promise<absl::StatusOr<PromoteResult>> said;
+  b_.node().Promote({.old_primary_is_down = true, .accept_loss = {.unknown = true}},
+                    [&](absl::StatusOr<PromoteResult> result) { said.set_value(result); });
+  ASSERT_TRUE(Eventually([&] { return b_.node().role() == Role::kStarting; }));
+  EXPECT_FALSE(b_.Serves());
+  Start(c_);
+  const auto promoted = said.get_future().get();
+  ASSERT_TRUE(promoted.ok()) << promoted.status();
+  Add(b_, "bob");
+  Start(a_);
+  ExpectSame(b_);
+  for (Member* back : {&a_, &c_}) {
+    EXPECT_TRUE(Eventually([&] { return back->Reads(); }));
+    EXPECT_FALSE(back->disk().Knows("user0"));
+    EXPECT_EQ(back->node().LostWrites().size(), 20U);
+  }
+}
+
+// The record that nobody knows to be committed is on the one follower whose rows are not believed.
+TEST_F(PromotionTest, APrimaryGoesOnWithAFollowerWhoseRowsCannotBeTrusted) {
+  ASSERT_NO_FATAL_FAILURE(Found({&b_}, Durable(1)));
+  Add(a_, "alice");
+  const std::string file = a_.disk().folder() + "/committed";
+  std::filesystem::copy_file(file, file + ".before");
+  Add(a_, "zoe");
+  ASSERT_TRUE(Eventually([&] { return Same(a_); }));
+  v1::RowChange change;
+  b_.disk().ledger().Read([&](const vault::StateReader& state, Position) {
+    *change.mutable_put()->mutable_user() = *state.FindUserByName(1, "alice");
+  });
+  change.mutable_put()->mutable_user()->set_super_administrator(true);
+  Kill(a_);
+  Kill(b_);
+  std::filesystem::rename(file + ".before", file);  // as if its last position had not been written
+  ASSERT_TRUE(b_.disk().ChangeRowsByHand(change).ok());
+  Start(b_);
+  ASSERT_NE(b_.disk().ledger().progress().distrust, "");
+  Start(a_);
+  ASSERT_TRUE(Eventually([&] { return a_.Serves(); }));
+  Add(a_, "bob");
+  EXPECT_TRUE(Eventually([&] { return b_.Reads(); }));
+  ExpectSame(a_);
+  EXPECT_TRUE(b_.disk().Knows("zoe"));
 }
 
 class SwitchoverTest : public Nodes {
