@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A node of a real cluster is killed at every crash point, while writers and readers run, and started again: nothing
-acknowledged is lost, the other node answers every read, nothing shown goes back, and the stores agree."""
+acknowledged is lost, the other node answers every read, nothing shown or promised goes back, and the stores agree.
+planted_test.py runs some of it with a node that lies."""
 
 import contextlib
 import pathlib
@@ -9,7 +10,7 @@ import sqlite3
 import unittest
 
 from cluster import ClusterTest, id_of, wait_for
-from crashes import Armed, Reader, Writers
+from crashes import Armed, Kept, Reader, Writers
 from load import Connection
 
 TABLE = pathlib.Path(__file__).resolve().parents[2] / 'server/base/crash_point.h'
@@ -21,6 +22,8 @@ ELSEWHERE = {  # which other test kills a node there
     'switchover_test.py': ('hand_over.append.before_record', 'hand_over.append.after_record', 'take_over.answer.before_begin',
                            'take_over.answer.after_begin'),
 }
+GRANTED = ('epoch.seen.after_persist', 'epoch.grant.after_persist', 'epoch.self_grant.after_persist')  # by then
+CLAIMED = ('epoch.claim.after_persist', 'epoch.start.before_record', 'epoch.start.after_record')
 TRIM_WHOLE_LOG = (
     'UPDATE meta SET (before_first_seq, before_first_epoch_number, before_first_epoch_node, before_first_digest) = '
     '(SELECT seq, epoch_number, epoch_node, digest FROM log WHERE seq = applied_seq)',
@@ -54,6 +57,7 @@ class CrashTest(ClusterTest):
     def stop(self, k):
         self.readers[k].up = False
         self.cluster.stop(k)
+        self.check_shown_is_kept(k, Kept(self.cluster, k))
 
     def start(self, k):
         self.cluster.start(k)
@@ -63,7 +67,8 @@ class CrashTest(ClusterTest):
     def armed(self, k, point, passage=1):
         """Node k, which is stopped, runs again until it passes the point."""
         covered.add(point)
-        armed = Armed(self.cluster, k, f'{point}:{passage}')
+        before = Kept(self.cluster, k)
+        armed = Armed(self.cluster, k, f'{point}:{passage}', then=lambda: self.check_kept(k, point, before))
         self.addCleanup(armed.__exit__)
         return armed
 
@@ -82,6 +87,19 @@ class CrashTest(ClusterTest):
         return {account['name'] for account in answer['accounts']}
 
     # ---- checks
+
+    def check_shown_is_kept(self, k, kept):
+        self.assertGreaterEqual(kept.shown, self.readers[k].shown(), 'what was shown is on disk')
+
+    def check_kept(self, k, point, before):
+        """Dead: what it has shown is on its disk, and what it has promised, the promise of the point's own name too."""
+        kept = Kept(self.cluster, k)
+        self.check_shown_is_kept(k, kept)
+        self.assertGreaterEqual((kept.granted, kept.own), (before.granted, before.own), 'promises stay')
+        if point in GRANTED:
+            self.assertGreater(kept.granted, before.granted, 'the promise is on disk')
+        if point in CLAIMED:
+            self.assertGreater(kept.own, before.own, 'the claim is on disk')
 
     def check_whole(self, resource, writers):
         """Both nodes run again: what was acknowledged is on both, they agree, and a write works."""
@@ -121,12 +139,24 @@ class CrashTest(ClusterTest):
         resource, writers = self.writers(point)
         self.stop(k)
         with self.armed(k, point, passage) as armed:
-            wait_for('node 1 is primary', lambda: self.cluster.primary() == 1)
+            armed.wait_for('node 1 is primary', lambda: self.cluster.primary() == 1)
             with writers:
                 armed.wait_for_death()
                 self.readers[1].must_show(writers.last())
                 self.start(k)
                 writers.wait_for_more()
+        self.check_whole(resource, writers)
+
+    def dies_at_rest(self, k, name):
+        """At no point: killed when all that was acknowledged has been shown, and nothing is appended any more."""
+        resource, writers = self.writers(name)
+        with writers:
+            wait_for('writes', lambda: writers.count() > 5)
+        wait_for('all is shown', lambda: self.readers[k].shown() >= writers.last())
+        self.readers[k].up = False
+        self.cluster.kill(k)
+        self.check_shown_is_kept(k, Kept(self.cluster, k))
+        self.start(k)
         self.check_whole(resource, writers)
 
     def dies_at_the_start(self, k, point):
@@ -148,7 +178,7 @@ class CrashTest(ClusterTest):
             wait_for('writes', lambda: writers.count() > 5)
             self.stop(k)
             with self.armed(k, point) as armed:
-                wait_for(f'node {k} is up', lambda: self.cluster.health(k) == 200)
+                armed.wait_for(f'node {k} is up', lambda: self.cluster.health(k) == 200)
                 self.stop(1)
                 self.cluster.quickstart('start-node', 1)  # It may wait for what node k is asked.
                 armed.wait_for_death()
@@ -185,6 +215,7 @@ CLAIM = ('epoch.claim.before_persist', 'epoch.claim.after_persist', 'epoch.start
          'epoch.start.after_record')
 each(DurableCrashTest, 'dies_under_load',
      *((k, point) for k in (1, 2) for point in (*ON_BOTH, *COMMITTED)), (1, 'ledger.apply.before_answer'))
+each(DurableCrashTest, 'dies_at_rest', (1, 'rest'), (2, 'rest'))
 each(DurableCrashTest, 'dies_at_the_start',
      *((1, point) for point in ('epoch.self_grant.before_persist', 'epoch.self_grant.after_persist', *CLAIM)))
 each(DurableCrashTest, 'dies_when_the_primary_starts',
@@ -207,6 +238,7 @@ class PostgresCrashTest(CrashTest):
 each(PostgresCrashTest, 'dies_under_load',
      *((k, point) for k in (1, 2) for point in ('store.postgres.before_commit', 'store.postgres.after_commit')),
      (1, 'ledger.append.before_store'), (1, 'ledger.append.after_store'), (1, 'ledger.committed.before_save'))
+each(PostgresCrashTest, 'dies_at_rest', (2, 'rest'))
 each(PostgresCrashTest, 'dies_at_the_start', (1, 'epoch.claim.after_persist'))
 each(PostgresCrashTest, 'dies_when_the_primary_starts', (2, 'epoch.grant.after_persist'))
 
@@ -268,7 +300,7 @@ class SnapshotCrash(CrashTest):
         before = self.cluster.stored(2)
         for point, passage in (('snapshot.make.in_rows', 40), ('snapshot.send.in_pieces', 1)):
             with self.subTest(point), self.armed(1, point, passage) as armed:
-                wait_for('node 1 is primary', lambda: self.cluster.primary() == 1)
+                armed.wait_for('node 1 is primary', lambda: self.cluster.primary() == 1)
                 self.start(2)
                 armed.wait_for_death()
                 self.readers[2].wait_for_reads()

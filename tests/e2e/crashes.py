@@ -1,10 +1,17 @@
 """A node that ends itself at a crash point, and what clients see meanwhile: writers that remember what was
 acknowledged, and a reader for each node that notices a failed read or a position that goes back."""
 
+import contextlib
 import http.client
 import os
+import pathlib
+import shutil
+import sqlite3
+import struct
 import subprocess
+import tempfile
 import threading
+import zlib
 
 import cluster as processes
 from cluster import wait_for
@@ -15,11 +22,69 @@ WRITES_EACH = 200  # All names of a point fit into one page of a listing.
 PAUSE_S = 0.02
 
 
+class Kept:
+    """What a node that does not run has on disk: the positions and the promises that it must not go back behind."""
+
+    def __init__(self, cluster, k):
+        applied, promises = self._from_postgres(cluster, k) if cluster.store == 'postgres' else self._from_sqlite(cluster, k)
+        slots = (cluster.data(k) / 'committed').read_bytes()
+        self.shown = max(applied, *(self._position(slots[at:at + 40]) for at in (0, 512)))
+        fields = dict(self._fields(promises))
+        self.granted, self.own = (self._number(fields.get(field, b'')) for field in (1, 2))
+
+    @staticmethod
+    def _from_sqlite(cluster, k):
+        with tempfile.TemporaryDirectory() as copy:  # A reader would change the files' shared memory.
+            for file in cluster.data(k).glob('vault.db*'):
+                shutil.copy(file, copy)
+            with contextlib.closing(sqlite3.connect(pathlib.Path(copy) / 'vault.db')) as store:
+                promises = store.execute("SELECT value FROM facts WHERE name = 'epochs'").fetchone()
+                return store.execute('SELECT applied_epoch, applied_seq FROM meta').fetchone(), (promises or (b'',))[0]
+
+    @staticmethod
+    def _from_postgres(cluster, k):
+        applied = cluster.sql(k, 'SELECT applied_epoch, applied_seq FROM meta')
+        promises = cluster.sql(k, "SELECT encode(value, 'hex') FROM facts WHERE name = 'epochs'")
+        return tuple(map(int, applied.split('|'))), bytes.fromhex(promises)
+
+    @staticmethod
+    def _position(slot):
+        """Of a slot of the file `committed` (docs/formats/node.md); (0, 0) when it is not whole."""
+        mark, _, epoch, seq, crc = struct.unpack('<8sQQQI', slot[:36].ljust(36, b'\0'))
+        return (epoch, seq) if mark == b'HFCMT001' and crc == zlib.crc32(slot[:32]) else (0, 0)
+
+    @classmethod
+    def _fields(cls, message):
+        """(number, value) of the fields of a serialized message that holds varints and bytes only."""
+        at = 0
+        while at < len(message):
+            key, at = cls._varint(message, at)
+            value, at = cls._varint(message, at)
+            if key & 7 == 2:
+                value, at = message[at:at + value], at + value
+            yield key >> 3, value
+
+    @staticmethod
+    def _varint(message, at):
+        value = shift = 0
+        while True:
+            value |= (message[at] & 127) << shift
+            shift, at = shift + 7, at + 1
+            if message[at - 1] < 128:
+                return value, at
+
+    @classmethod
+    def _number(cls, epoch):
+        return dict(cls._fields(epoch)).get(1, 0)
+
+
 class Armed:
     """A holdfastd with a crash point armed; it must end by the point's own SIGKILL. Use as a context."""
 
-    def __init__(self, cluster, k, point):
-        self._point = point
+    def __init__(self, cluster, k, point, then):
+        """`then`: what to look at once it is dead."""
+        self._point, self._then = point, then
+        self._log = lambda: cluster.log(k)
         self._console = open(cluster.data(k).parent / 'armed.log', 'ab')
         self._process = subprocess.Popen(
             [processes.PROGRAMS / 'holdfastd', '--config', cluster.data(k).parent / 'holdfastd.toml'],
@@ -35,13 +100,25 @@ class Armed:
             self._process.wait()
         self._console.close()
 
+    def wait_for(self, what, condition):
+        """While the node runs: one that does not start, or dies too early, is told at once."""
+        def running():
+            if self._process.poll() not in (None, -9):
+                raise AssertionError(self._ended())
+            return condition()
+        wait_for(what, running)
+
     def wait_for_death(self, seconds=30):
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError(f'{self._point} was not passed within {seconds} s') from None
         if code != -9:
-            raise AssertionError(f'{self._point}: expected the end by signal 9, got {code}')
+            raise AssertionError(self._ended())
+        self._then()
+
+    def _ended(self):
+        return f'{self._point}: expected the end by signal 9, got {self._process.poll()}: {self._log()[-1000:]}'
 
 
 class LastingClients(Clients):
@@ -130,6 +207,10 @@ class Reader(LastingClients):
         self.reads += 1
         self._end.wait(PAUSE_S / 4)
         return True
+
+    def shown(self):
+        """The newest position that the node has shown."""
+        return self._shown
 
     def take_failures(self):
         """Each is told once, so that one broken test does not break those after it."""

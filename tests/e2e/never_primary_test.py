@@ -2,7 +2,9 @@
 """A third member that was invited with --never-primary: it serves reads, and that is all. Its acknowledgement, its vote and an
 order to it count for nothing."""
 
+import os
 import pathlib
+import signal
 import subprocess
 import unittest
 
@@ -83,6 +85,21 @@ class NeverPrimaryTest(ClusterTest):
         status, answer = self.write(1, 'refused still')
         self.assertEqual(status, 503, answer)
 
+    def test_it_does_not_show_what_is_pending(self):
+        self.cluster.must_hf('settings', 'set', '--sync', 'durable:1', '--wait-ms', '1000')
+        self.addCleanup(self.cluster.must_hf, 'settings', 'set', '--sync', 'durable:1', '--wait-ms', '0')
+        self.cluster.wait_caught_up(READER)
+        frozen = self.cluster.pid(2)
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            self.assertEqual(self.write(1, 'pending')[0], 504)
+            head = self.cluster.row(1)['head_seq']
+            wait_for('it is on the third', lambda: self.cluster.row(READER)['durable_seq'] == head)
+            self.assertNotIn('pending', self.names(READER), 'pending records are not shown')
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+        wait_for('it is shown', lambda: 'pending' in self.names(READER))
+
     def test_no_order_makes_it_primary(self):
         self.assert_refused(self.order('promote', '--node', f'node{READER}', '--old-primary-is-down', '--accept-loss',
                                        'unknown'), 'never becomes primary')
@@ -108,9 +125,11 @@ class NeverPrimaryTest(ClusterTest):
         self.addCleanup(self.cluster.must_hf, 'settings', 'set', '--sync', 'durable:1')
         wait_for('a write', lambda: self.write(2, 'after')[0] == 201)
         self.cluster.wait_caught_up(READER)
-        listed = self.cluster.admin(READER, 'GET', '/resources?limit=1000')['resources']
-        self.assertIn('after', {resource['name'] for resource in listed})
+        self.assertIn('after', self.names(READER))
         self.assert_reads(secret)
+
+    def names(self, k):
+        return {resource['name'] for resource in self.cluster.admin(k, 'GET', '/resources?limit=1000')['resources']}
 
     def assert_reads(self, secret):
         self.assertEqual(self.cluster.rest_retrieve(READER, 'reader', 'app'), secret)

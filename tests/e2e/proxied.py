@@ -38,6 +38,9 @@ class Proxied:
         if k in self._disks:
             environment |= {'NO_ROOM_FOLDER': f'{self._disks[k]}/', 'NO_ROOM_FILE': str(self._full(k))}
             wrappers.append(WRAPPERS / 'libno_room.so')
+        missing = [str(wrapper) for wrapper in wrappers if not wrapper.exists()]
+        if missing:  # The loader would start the node without them, and nothing would ever be cut.
+            raise AssertionError(f'not built: {missing}; HOLDFAST_WRAPPERS names the folder')
         return {'LD_PRELOAD': ':'.join(map(str, wrappers)), **environment}
 
     # ---- links
