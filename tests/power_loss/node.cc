@@ -42,7 +42,7 @@ absl::Status Node::Open() {
   HOLDFAST_ASSIGN_OR_RETURN(
       store_, storage::sqlite::SqliteStore::Open({.path = folder_ + "/vault.db",
                                                   .free_bytes_min = 0,
-                                                  .wal_truncate_above_bytes = 192 << 10}));
+                                                  .wal_restart_above_bytes = 192 << 10}));
   HOLDFAST_ASSIGN_OR_RETURN(audit_, storage::sqlite::SqliteAuditStore::Open(
                                         {.path = folder_ + "/audit.db", .free_bytes_min = 0}));
   HOLDFAST_ASSIGN_OR_RETURN(

@@ -13,7 +13,9 @@
 namespace holdfast::storage::sqlite {
 
 // Moves what is in the WAL into the database file on a thread of its own, so that no write waits
-// for it: automatic checkpoints on the writer cost stalls of 100 to 380 ms.
+// for it: automatic checkpoints on the writer cost stalls of 100 to 380 ms. And has the kernel
+// write that file back a piece at a time: a commit's sync waits behind whatever the disk was given
+// before.
 //
 // Threading   Start and Stop by the owner; NoteCommit and wal_bytes from any thread. `truncate` and
 //             `failed` are called on the checkpoint thread.
@@ -22,9 +24,10 @@ class Checkpointer {
  public:
   struct Options {
     std::chrono::milliseconds every{150};
-    uint64_t truncate_above_bytes = 256ull << 20;
-    // Runs a TRUNCATE checkpoint while no write runs.
-    std::function<absl::Status(Connection&)> truncate;
+    uint64_t restart_above_bytes = 64ull << 20;
+    int database_fd = -1;  // of the database file; longer open than any connection to it
+    // Runs a RESTART checkpoint while no write runs.
+    std::function<absl::Status(Connection&)> restart;
     std::function<void(absl::Status)> failed;
   };
   Checkpointer(std::unique_ptr<Connection> connection, Options options);
@@ -40,6 +43,7 @@ class Checkpointer {
  private:
   void Run();
   absl::Status RunOnce();
+  absl::Status RestartWal();
 
   const Options options_;
   const std::unique_ptr<Connection> connection_;  // checkpoint thread only

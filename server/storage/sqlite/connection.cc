@@ -39,6 +39,18 @@ absl::StatusCode CodeOf(int code) {
   }
 }
 
+int CodeOf(CheckpointMode mode) {
+  switch (mode) {
+    case CheckpointMode::kPassive:
+      return SQLITE_CHECKPOINT_PASSIVE;
+    case CheckpointMode::kRestart:
+      return SQLITE_CHECKPOINT_RESTART;
+    case CheckpointMode::kTruncate:
+      break;
+  }
+  return SQLITE_CHECKPOINT_TRUNCATE;
+}
+
 // SQLite takes a null pointer for NULL, also where the size is 0.
 const char* NotNull(std::string_view bytes) { return bytes.data() == nullptr ? "" : bytes.data(); }
 
@@ -222,12 +234,10 @@ absl::Status Connection::ReadOneState(const std::function<absl::Status()>& body)
   return status.ok() ? ended : status;
 }
 
-absl::StatusOr<CheckpointResult> Connection::Checkpoint(bool truncate) {
+absl::StatusOr<CheckpointResult> Connection::Checkpoint(CheckpointMode mode) {
   int frames = 0;
   int done = 0;
-  const int code = sqlite3_wal_checkpoint_v2(
-      db_, nullptr, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &frames,
-      &done);
+  const int code = sqlite3_wal_checkpoint_v2(db_, nullptr, CodeOf(mode), &frames, &done);
   if (code != SQLITE_OK && code != SQLITE_BUSY) return StatusOf(code, "checkpoint failed");
   return CheckpointResult{
       .busy = code == SQLITE_BUSY || done < frames, .wal_frames = frames, .done_frames = done};

@@ -66,6 +66,11 @@ class StatementReset {
   Statement& statement_;
 };
 
+// kPassive waits for nobody. The others wait for readers and move everything; then kRestart has the
+// next commit write the WAL from its beginning, into blocks that the file system has already given
+// (its sync takes half as long), and kTruncate gives those blocks back.
+enum class CheckpointMode { kPassive, kRestart, kTruncate };
+
 struct CheckpointResult {
   bool busy = false;        // somebody kept it from being complete
   int64_t wal_frames = 0;   // in the WAL
@@ -100,8 +105,7 @@ class Connection {
   // A read transaction around `body`: one state of the database, whatever is written meanwhile.
   absl::Status ReadOneState(const std::function<absl::Status()>& body);
 
-  // TRUNCATE waits for readers and also empties the file; otherwise PASSIVE, which waits for none.
-  absl::StatusOr<CheckpointResult> Checkpoint(bool truncate);
+  absl::StatusOr<CheckpointResult> Checkpoint(CheckpointMode mode);
   // Called in every commit with the frames in the WAL.
   void OnCommit(std::function<void(int64_t frames)> hook);
 

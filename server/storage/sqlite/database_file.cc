@@ -125,7 +125,7 @@ absl::Status Create(const std::string& path, const DatabaseKind& kind) {
       return absl::FailedPreconditionError(
           fmt::format("{}: this file system cannot hold a WAL, got mode {}", path, mode));
     }
-    HOLDFAST_RETURN_IF_ERROR(connection->Checkpoint(/*truncate=*/true).status());
+    HOLDFAST_RETURN_IF_ERROR(connection->Checkpoint(CheckpointMode::kTruncate).status());
   }
   for (const char* suffix : {"-wal", "-shm"}) unlink((temporary + suffix).c_str());
   if (rename(temporary.c_str(), path.c_str()) != 0) return ErrnoStatus("rename " + temporary);

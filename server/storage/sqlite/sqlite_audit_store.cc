@@ -31,7 +31,7 @@ absl::Status SqliteAuditStore::Start() {
 SqliteAuditStore::~SqliteAuditStore() {
   MutexLock lock(writer_mu_);
   // A short WAL makes the next start quick; a checkpoint that fails here loses nothing.
-  if (writer_ != nullptr) writer_->Checkpoint(/*truncate=*/true).IgnoreError();
+  if (writer_ != nullptr) writer_->Checkpoint(CheckpointMode::kTruncate).IgnoreError();
 }
 
 absl::Status SqliteAuditStore::Add(absl::Span<const v1::AuditRecord* const> records) {

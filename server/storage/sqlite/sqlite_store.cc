@@ -1,5 +1,6 @@
 #include "server/storage/sqlite/sqlite_store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,8 +28,13 @@ absl::Status SqliteStore::Start() {
                             OpenDatabaseFile(options_.path, kStoreKind, Connection::Journal::kWal,
                                              options_.check_bytes_max));
   lock_ = std::move(opened.lock);
+  database_fd_ = UniqueFd(open(options_.path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!database_fd_.valid()) return ErrnoStatus("cannot open " + options_.path);
   MutexLock lock(writer_mu_);
   writer_ = std::move(opened.connection);
+  // A WAL that grew beyond it (a long reader, a snapshot) is cut to it when it begins anew.
+  HOLDFAST_RETURN_IF_ERROR(writer_->Execute(
+      fmt::format("PRAGMA journal_size_limit={}", 2 * options_.wal_restart_above_bytes)));
   HOLDFAST_ASSIGN_OR_RETURN(bounds_, ReadBounds(*writer_));
   {
     MutexLock reader_lock(reader_mu_);
@@ -37,10 +43,11 @@ absl::Status SqliteStore::Start() {
   HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<Connection> own,
                             Connection::Open(options_.path, Connection::Journal::kWal));
   Checkpointer::Options checkpoints;
-  checkpoints.truncate_above_bytes = options_.wal_truncate_above_bytes;
-  checkpoints.truncate = [this](Connection& connection) {
+  checkpoints.restart_above_bytes = options_.wal_restart_above_bytes;
+  checkpoints.database_fd = database_fd_.get();
+  checkpoints.restart = [this](Connection& connection) {
     MutexLock writer_lock(writer_mu_);
-    return connection.Checkpoint(/*truncate=*/true).status();
+    return connection.Checkpoint(CheckpointMode::kRestart).status();
   };
   checkpoints.failed = [this](const absl::Status& status) { Poison(status); };
   checkpointer_ = std::make_unique<Checkpointer>(std::move(own), std::move(checkpoints));
@@ -54,7 +61,7 @@ SqliteStore::~SqliteStore() {
   MutexLock lock(writer_mu_);
   // After a failure the WAL is evidence and stays as it is; else a short WAL makes the next start
   // quick. A checkpoint that fails here loses nothing.
-  if (failure().ok()) writer_->Checkpoint(/*truncate=*/true).IgnoreError();
+  if (failure().ok()) writer_->Checkpoint(CheckpointMode::kTruncate).IgnoreError();
 }
 
 void SqliteStore::Poison(const absl::Status& cause) {
@@ -73,7 +80,7 @@ absl::Status SqliteStore::failure() const {
 absl::Status SqliteStore::CheckRoom() {
   HOLDFAST_RETURN_IF_ERROR(CheckFreeSpace(options_.path, options_.free_bytes_min));
   if (checkpointer_->wal_bytes() <= options_.wal_bytes_max) return absl::OkStatus();
-  const absl::StatusOr<CheckpointResult> result = writer_->Checkpoint(/*truncate=*/true);
+  const absl::StatusOr<CheckpointResult> result = writer_->Checkpoint(CheckpointMode::kTruncate);
   if (absl::IsDataLoss(result.status())) Poison(result.status());
   HOLDFAST_RETURN_IF_ERROR(result.status());
   checkpointer_->NoteCommit(result->busy ? result->wal_frames : 0);

@@ -27,7 +27,7 @@ class SqliteStore : public Store {
     // Below this much free space on the file system writes are refused before anything is written:
     // a full disk then costs no reopening.
     uint64_t free_bytes_min = 64ull << 20;
-    uint64_t wal_truncate_above_bytes = 256ull << 20;
+    uint64_t wal_restart_above_bytes = 64ull << 20;
     // Beyond this the writer itself makes room in the WAL, and refuses if it cannot.
     uint64_t wal_bytes_max = 1024ull << 20;
     // Larger files are opened without the check of their structure, which reads all of it.
@@ -64,6 +64,8 @@ class SqliteStore : public Store {
 
   const Options options_;
   UniqueFd lock_;
+  // Closing it drops the locks that SQLite holds on the file: after all connections.
+  UniqueFd database_fd_;
   mutable Mutex writer_mu_;
   std::unique_ptr<Connection> writer_ ABSL_GUARDED_BY(writer_mu_);
   LogBounds bounds_ ABSL_GUARDED_BY(writer_mu_);

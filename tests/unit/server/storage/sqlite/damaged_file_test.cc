@@ -69,7 +69,7 @@ TEST_F(DamagedFileTest, ANewerSchemaLosesNothing) {
   {
     auto connection = Connection::Open(path(), Connection::Journal::kWal);
     ASSERT_TRUE((*connection)->Execute("PRAGMA user_version=9").ok());
-    ASSERT_TRUE((*connection)->Checkpoint(true).ok());
+    ASSERT_TRUE((*connection)->Checkpoint(CheckpointMode::kTruncate).ok());
   }
   const std::string bytes = Bytes(path());
   const absl::Status status = Open().status();

@@ -1,0 +1,65 @@
+// The WAL under steady writes: begun anew in the blocks it has, and cut when it has grown too long.
+#include <chrono>
+
+#include "tests/unit/server/storage/sqlite/sqlite_fixture.h"
+
+namespace holdfast::storage::sqlite {
+namespace {
+
+constexpr uint64_t kRestartAbove = 256 << 10;
+
+class WalTest : public SqliteFixture {
+ protected:
+  WalTest() {
+    auto store = SqliteStore::Open({.path = path(), .wal_restart_above_bytes = kRestartAbove});
+    EXPECT_TRUE(store.ok()) << store.status();
+    store_ = *std::move(store);
+  }
+  void Append(size_t bytes) {
+    const EntryPtr entry = EntryAt(++seq_);
+    const v1::RowChange change = Put(AccountRow(seq_ % 100 + 1, std::string(bytes, 'x')));
+    const v1::RowChange* const rows[] = {&change};
+    const absl::Status status =
+        store_->Append({.entries = {&entry, 1}, .rows = rows, .applied = AppliedAt(entry)});
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  // True when `reached` became so between two writes, within 30 s of them.
+  bool WriteUntil(const std::function<bool()>& reached) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!reached()) {
+      if (HasFailure() || std::chrono::steady_clock::now() > end) return false;
+      Append(1000);
+    }
+    return true;
+  }
+  uint64_t WalBytes() const { return std::filesystem::file_size(path() + "-wal"); }
+
+  std::unique_ptr<SqliteStore> store_;
+  uint64_t seq_ = 0;
+};
+
+TEST_F(WalTest, BeginsAnewWithoutGivingItsBlocksBack) {
+  ASSERT_TRUE(WriteUntil([&] { return WalBytes() > kRestartAbove; }));
+  // The header's count of restarts: https://www.sqlite.org/fileformat.html, section 4.1.
+  const auto restarts = [&] { return Bytes(path() + "-wal").substr(12, 4); };
+  for (int i = 0; i < 3; ++i) {
+    const std::string before = restarts();
+    ASSERT_TRUE(WriteUntil([&] {
+      EXPECT_GT(WalBytes(), kRestartAbove);
+      return restarts() != before;
+    }));
+  }
+  store_.reset();
+  EXPECT_EQ(LastSeq(), seq_);
+}
+
+TEST_F(WalTest, IsCutWhenOneTransactionMadeItLong) {
+  Append(8 << 20);
+  ASSERT_GT(WalBytes(), uint64_t{8 << 20});
+  EXPECT_TRUE(WriteUntil([&] { return WalBytes() <= 2 * kRestartAbove; })) << WalBytes();
+  store_.reset();
+  EXPECT_EQ(LastSeq(), seq_);
+}
+
+}  // namespace
+}  // namespace holdfast::storage::sqlite
