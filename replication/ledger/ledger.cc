@@ -27,7 +27,6 @@ void Ledger::Close() {
     stop_ = true;
   }
   wake_.NotifyAll();
-  settled_.NotifyAll();
   if (writer_.joinable()) writer_.join();
 }
 
@@ -138,8 +137,7 @@ bool Ledger::HasWork() const {
 // False: stop. Tasks that were taken in before the stop are still given out.
 bool Ledger::NextWork(std::vector<std::function<void()>>& tasks, std::vector<Waiting>& writes) {
   MutexLock lock(mu_);
-  busy_ = writing_ = false;
-  if (held_) settled_.NotifyAll();
+  busy_ = false;
   while (true) {
     wanted_ = busy_;
     if (!busy_ && HasWork()) break;
@@ -158,7 +156,6 @@ bool Ledger::NextWork(std::vector<std::function<void()>>& tasks, std::vector<Wai
   tasks_.clear();
   const bool may_take = !held_ || stop_;
   const size_t take = may_take ? std::min(queue_.size(), limits::kLedgerBatchRecordsMax) : 0;
-  writing_ = take > 0;
   for (size_t i = 0; i < take; ++i) {
     writes.push_back(std::move(queue_.front()));
     queue_.pop_front();
@@ -202,7 +199,6 @@ void Ledger::CloseWith(const absl::Status& why) {
     if (!failure_.ok()) return;
     failure_ = why;
   }
-  settled_.NotifyAll();
   LogError("the change log is closed until this node is started again; reads go on: {}",
            holdfast::ToText(why));
   FailAnswers(vault::Refuse(vault::Refusal::kOutcomeUnknown,

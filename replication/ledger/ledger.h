@@ -64,7 +64,7 @@ struct StatePoint {
 struct LevelAsk {
   Level level = Level::kLocal;
   uint32_t k = 0;
-  bool operator==(const LevelAsk&) const = default;
+  auto operator<=>(const LevelAsk&) const = default;
 };
 struct WriteOptions {
   std::optional<LevelAsk> level;  // in place of the cluster's; never answered before its commit
@@ -188,10 +188,9 @@ class Ledger {
   void Submit(vault::Command command, WriteDone done) {
     Submit(std::move(command), {}, std::move(done));
   }
-  // From now on new writes wait in the queue, neither planned nor refused (a full queue refuses).
-  // Returns once all that was appended is shown; DEADLINE_EXCEEDED after `longest`: they are held
-  // all the same, until ReleaseWrites or StepDown.
-  absl::Status HoldWrites(std::chrono::milliseconds longest);
+  // From now on new writes wait in the queue, neither planned nor refused (a full queue refuses),
+  // until ReleaseWrites or StepDown. A batch that has left the queue is still appended.
+  void HoldWrites();
   void ReleaseWrites();
   // The last record of this epoch: nothing is planned after it, what is queued waits for StepDown.
   // Returns its seq once it is durable here; RESOURCE_EXHAUSTED or FAILED_PRECONDITION, and nothing
@@ -255,6 +254,11 @@ class Ledger {
     MonoTime deadline;
     WriteResult result;
     WriteDone done;
+  };
+  struct Wait {
+    LevelAsk level;
+    std::chrono::milliseconds longest{};
+    auto operator<=>(const Wait&) const = default;
   };
   struct Setting {
     LevelAsk level;
@@ -367,8 +371,9 @@ class Ledger {
   LogWindow window_;         // (rows in the store, head]
   uint64_t stored_seq_ = 0;  // the store has the rows up to here; ahead of window_ until shown
   std::unique_ptr<vault::PendingState> pending_;
-  // By the level asked for: within one they are ready in the order of their seqs.
-  std::map<std::pair<Level, uint32_t>, std::deque<Answer>> answers_;
+  // By what they wait for, and how long: within one they are ready, and late, in the order of their
+  // seqs.
+  std::map<Wait, std::deque<Answer>> answers_;
   Setting setting_;                 // by the rows that are shown
   std::optional<Setting> lowered_;  // by the start record of our epoch, until that is shown
   // The newest records of the window that are sent and not stored, for want of room.
@@ -390,7 +395,6 @@ class Ledger {
 
   mutable Mutex mu_;
   CondVar wake_;
-  CondVar settled_;  // HoldWrites waits here
   std::unique_ptr<LogTrack> track_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<CommitRule> rule_ ABSL_GUARDED_BY(mu_);  // null: not leading
   Epoch leading_epoch_ ABSL_GUARDED_BY(mu_);
@@ -401,10 +405,9 @@ class Ledger {
   absl::Status store_fault_ ABSL_GUARDED_BY(mu_);
   // Policy degrade: a level was given up once, and too few have come back since.
   bool gave_up_ ABSL_GUARDED_BY(mu_) = false;
-  bool writing_ ABSL_GUARDED_BY(mu_) = false;  // writes left the queue and are not appended yet
-  bool busy_ ABSL_GUARDED_BY(mu_) = true;      // somebody is the writer at the moment
-  bool wanted_ ABSL_GUARDED_BY(mu_) = false;   // and its thread waits for that to end
-  MonoTime watched_ ABSL_GUARDED_BY(mu_){};    // until when that thread sleeps, unless it is woken
+  bool busy_ ABSL_GUARDED_BY(mu_) = true;     // somebody is the writer at the moment
+  bool wanted_ ABSL_GUARDED_BY(mu_) = false;  // and its thread waits for that to end
+  MonoTime watched_ ABSL_GUARDED_BY(mu_){};   // until when that thread sleeps, unless it is woken
   std::deque<Waiting> queue_ ABSL_GUARDED_BY(mu_);
   std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);
   bool acked_ ABSL_GUARDED_BY(mu_) = false;

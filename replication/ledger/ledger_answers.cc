@@ -32,20 +32,21 @@ void Ledger::AnswerReady() {
       gave_up_ = !setting.block && !rule_->ConnectedEnough(setting.level.k);
     }
     const uint64_t committed = track_->applied_seq();  // shown here, and so on this disk
-    for (auto& [level, answers] : answers_) {
+    for (auto& [wait, answers] : answers_) {
       while (!answers.empty() && answers.front().seq <= committed &&
-             AnswerableNow({level.first, level.second}, answers.front().seq)) {
+             AnswerableNow(wait.level, answers.front().seq)) {
         answers.front().result.degraded =
-            rule_->degraded() || !rule_->Answerable(level.first, level.second, answers.front().seq);
+            rule_->degraded() ||
+            !rule_->Answerable(wait.level.level, wait.level.k, answers.front().seq);
         ready.push_back(std::move(answers.front()));
         answers.pop_front();
       }
     }
-    level_awaited_ = std::any_of(answers_.begin(), answers_.end(), [&](const auto& level) {
-      return !level.second.empty() && level.second.front().seq <= committed;
+    level_awaited_ = std::any_of(answers_.begin(), answers_.end(), [&](const auto& each) {
+      return !each.second.empty() && each.second.front().seq <= committed;
     });
   }
-  std::erase_if(answers_, [](const auto& level) { return level.second.empty(); });
+  std::erase_if(answers_, [](const auto& each) { return each.second.empty(); });
   if (!ready.empty()) HOLDFAST_CRASH_POINT("ledger.apply.before_answer");
   for (Answer& answer : ready) answer.done(std::move(answer.result));
 }
@@ -53,7 +54,7 @@ void Ledger::AnswerReady() {
 // MonoTime::max(): nothing has to be looked at unless something happens.
 MonoTime Ledger::WakeAt() const {
   MonoTime at = MonoTime::max();
-  for (const auto& [level, answers] : answers_) {
+  for (const auto& [wait, answers] : answers_) {
     if (!answers.empty()) at = std::min(at, answers.front().deadline);
   }
   if (unstored_ > 0) at = std::min(at, store_again_at_);
@@ -64,14 +65,14 @@ MonoTime Ledger::WakeAt() const {
 
 void Ledger::ExpireAnswers() {
   const MonoTime now = clock_.Mono();
-  for (auto& [level, answers] : answers_) {
+  for (auto& [wait, answers] : answers_) {
     while (!answers.empty() && answers.front().deadline <= now) {
       Answer answer = std::move(answers.front());
       answers.pop_front();
       Expire(std::move(answer));
     }
   }
-  std::erase_if(answers_, [](const auto& level) { return level.second.empty(); });
+  std::erase_if(answers_, [](const auto& each) { return each.second.empty(); });
 }
 
 void Ledger::Expire(Answer answer) {
@@ -98,7 +99,7 @@ void Ledger::Expire(Answer answer) {
 void Ledger::FailAnswers(const absl::Status& why) {
   decltype(answers_) failed;
   failed.swap(answers_);
-  for (auto& [level, answers] : failed) {
+  for (auto& [wait, answers] : failed) {
     for (Answer& answer : answers) {
       answer.done(vault::UnknownAt(answer.result.position,
                                    fmt::format("{} (position {})", std::string(why.message()),

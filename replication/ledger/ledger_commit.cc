@@ -135,7 +135,6 @@ absl::Status Ledger::Show(uint64_t seq) {
   ApplyShown(seq);
   MutexLock lock(mu_);
   track_->OnApplied(seq);
-  if (held_) settled_.NotifyAll();
   return absl::OkStatus();
 }
 

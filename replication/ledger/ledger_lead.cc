@@ -103,7 +103,6 @@ void Ledger::StepDownNow() {
     track_->StopLeading();
     queued.swap(queue_);
   }
-  settled_.NotifyAll();
   lowered_.reset();
   DropUnstored();
   FailAnswers(vault::Refuse(vault::Refusal::kOutcomeUnknown,
@@ -114,22 +113,9 @@ void Ledger::StepDownNow() {
   Moved();
 }
 
-absl::Status Ledger::HoldWrites(std::chrono::milliseconds longest) {
-  const MonoTime deadline = clock_.Mono() + longest;
+void Ledger::HoldWrites() {
   MutexLock lock(mu_);
   if (rule_ != nullptr) held_ = true;
-  while (rule_ != nullptr && failure_.ok() && !stop_) {
-    if (!writing_ && track_->applied_seq() == track_->head_seq()) return absl::OkStatus();
-    const auto left = deadline - clock_.Mono();
-    if (left <= std::chrono::nanoseconds(0)) {
-      return absl::DeadlineExceededError(fmt::format("{} records were not committed within {} ms",
-                                                     track_->head_seq() - track_->applied_seq(),
-                                                     longest.count()));
-    }
-    settled_.WaitFor(mu_, left);
-  }
-  HOLDFAST_RETURN_IF_ERROR(failure_);
-  return absl::FailedPreconditionError("this node does not lead");
 }
 
 void Ledger::ReleaseWrites() {

@@ -252,13 +252,13 @@ void Ledger::WriteBatch(std::vector<Waiting> writes) {
     // A repeated one is answered once everything is committed that was appended by now: what it did
     // the first time is among it.
     const EntryMeta head = window_.head();
-    answers_[{level.level, level.k}].push_back(
-        {.seq = head.seq,
-         .deadline = clock_.Mono() + setting.wait + (setting.block ? milliseconds(0) : kGrace),
-         .result = {.planned = *std::move(planned),
-                    .position = {head.epoch.number, head.seq},
-                    .level = level},
-         .done = std::move(waiting.done)});
+    const Wait wait{level, setting.wait + (setting.block ? milliseconds(0) : kGrace)};
+    answers_[wait].push_back({.seq = head.seq,
+                              .deadline = clock_.Mono() + wait.longest,
+                              .result = {.planned = *std::move(planned),
+                                         .position = {head.epoch.number, head.seq},
+                                         .level = level},
+                              .done = std::move(waiting.done)});
   }
   if (pushed == 0) return;
   if (const absl::Status status = AppendPushed(pushed); !status.ok()) CloseWith(status);

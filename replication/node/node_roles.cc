@@ -31,9 +31,7 @@ bool Node::CarryOutOne(const RoleEffects& effects, RoleEffects& next) {
   }
   if (effects.stop_following) follow_->Pause();
   // Not until nothing is under way: control comes back at once, and looks how far it is.
-  if (effects.hold_writes) {
-    deps_.ledger.HoldWrites(std::chrono::milliseconds(0)).IgnoreError();
-  }
+  if (effects.hold_writes) deps_.ledger.HoldWrites();
   if (effects.release_writes) deps_.ledger.ReleaseWrites();
   if (effects.append_hand_over && !AppendHandOver()) {
     next = role_.OnHandOverNotWritten();

@@ -114,6 +114,19 @@ TEST_F(LevelTest, TheWaitOfTheClusterCounts) {
   EXPECT_GE(node_.clock().Mono() - began, milliseconds(400));
 }
 
+TEST_F(LevelTest, AShorterWaitDoesNotWaitForALongerOne) {
+  ASSERT_TRUE(node_.Write(Patient(0)).ok());
+  Answer patient = At(Level::kApplied, 1, "alice");
+  vault::SetSettings hasty = Durable(0);
+  hasty.wait_ms = 100;
+  ASSERT_TRUE(node_.Write(hasty).ok());
+  EXPECT_EQ(RefusalOf(At(Level::kApplied, 1, "bob").get().status()), Refusal::kOutcomeUnknown);
+  EXPECT_FALSE(IsReady(patient));
+  const uint64_t head = node_.ledger().progress().head_seq;
+  Ack(head, head, head);
+  EXPECT_TRUE(patient.get().ok());
+}
+
 // ---- Policy degrade.
 
 TEST_F(LevelTest, DegradeAcknowledgesAloneAfterItsWaitAndSaysSo) {
