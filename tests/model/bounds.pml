@@ -38,6 +38,9 @@
 #define DEGRADE 0 /* 1: a primary may acknowledge alone, promotion as with policy block; 2: the same, and
                      promotion asks as if k were 0 */
 #endif
+#ifndef LOSES
+#define LOSES 0 /* one node loses its log, once; what it granted is still there */
+#endif
 #ifndef RESUME
 #define RESUME 1 /* k = 0: a restarted primary resumes without grants */
 #endif
@@ -81,4 +84,6 @@
 #define MEMBERS_COUNT_AFTER_RECORD 30
 #define DEGRADED_RESTART_IN_NEWEST_OWN 31
 #define START_IN_OLD_AND_NEW 32
+#define LOST_LOG_NO_VOTE 33
+#define LOST_LOG_UNTIL_WHOLE 34
 #define KEEP(rule) (WITHOUT != rule)

@@ -24,6 +24,19 @@ inline crash(n, lost) {
   }
 }
 
+#if LOSES
+inline lose_log(n) {
+  d_step {
+    !UP(n) && !one_lost && nd[n].end > 0 ->
+    one_lost = 1;
+    cut_after(n, 0);
+    nd[n].shown = 0;
+    nd[n].lost = 1;
+    printf("node %d has lost its log\n", n)
+  }
+}
+#endif
+
 inline start(n) {
   d_step {
     !UP(n) ->

@@ -71,6 +71,9 @@ proctype Run(byte n) {
   :: crash(n, 1)
   :: crash(n, 2)
   :: start(n)
+#if LOSES
+  :: lose_log(n)
+#endif
   od;
   skip
 }

@@ -89,7 +89,7 @@ bool one_stood;
 /* An operator orders a promotion, or a primary restarts with k > 0. The candidate grants itself
    first, durably. lowered: 0 none, else 1 + the lowered k. again: with the number that it stood for
    already, and did not claim. */
-#define MAY_STAND(n, again) ((nd[n].role == SECONDARY || nd[n].role == CANDIDATE) && (again -> NODE(nd[n].gr) == n && (nd[n].mine == 0 || nd[n].mine == 3) : NUM(nd[n].gr) < EPOCHS) && HAS(VAT(n, nd[n].end), n) && IN_TURN(n))
+#define MAY_STAND(n, again) ((nd[n].role == SECONDARY || nd[n].role == CANDIDATE) && (again -> NODE(nd[n].gr) == n && (nd[n].mine == 0 || nd[n].mine == 3) : NUM(nd[n].gr) < EPOCHS) && HAS(VAT(n, nd[n].end), n) && MAY_VOTE(n) && IN_TURN(n))
 inline stand(n, lowered, again) {
   d_step {
     MAY_STAND(n, again) && (lowered == 0 || lowered - 1 < KAT(n, nd[n].end)) ->
@@ -107,6 +107,7 @@ inline stand(n, lowered, again) {
     nd[n].fol = 0;
     nd[n].role = CANDIDATE;
     nd[n].grants = 1 << n;
+    nd[n].fences = 0;
     nd[n].kmin = KAT(n, nd[n].shown);
     nd[n].kmax = KAT(n, nd[n].shown);
     tell_ks(n, n);
@@ -128,8 +129,9 @@ inline grant(g, c) {
     MAY_GRANT(g, c) ->
     nd[c].grants = nd[c].grants | (1 << g);
     if
-    :: KEEP(SMALLEST_K) -> tell_ks(g, c)
-    :: else
+    :: !MAY_VOTE(g) -> nd[c].fences = nd[c].fences | (1 << g)
+    :: MAY_VOTE(g) && KEEP(SMALLEST_K) -> tell_ks(g, c)
+    :: MAY_VOTE(g) && !KEEP(SMALLEST_K)
     fi;
     told_end(c, nd[g].le[nd[g].dur], nd[g].dur);
     take_epoch(g, nd[c].gr);
@@ -181,7 +183,8 @@ inline fetch(c, g) {
    or the word. */
 #define GRANTED(c, voters) COUNT(nd[c].grants & ((KEEP(FORGOTTEN_DO_NOT_COUNT)) -> (voters) : 7))
 #define NEEDED(c, voters) (COUNT(voters) - (ASKS_ALL(c) -> 0 : nd[c].kmin) - !KEEP(QUORUM))
-#define MEETS_COMMITS(c, v) (GRANTED(c, v) >= NEEDED(c, v) || (!KEEP(WORD_REPLACES_NO_GRANT) && WORD(c)))
+#define VOTED(c, voters) (GRANTED(c, voters) - COUNT(nd[c].fences & (voters)))
+#define MEETS_COMMITS(c, v) (VOTED(c, v) >= NEEDED(c, v) || (!KEEP(WORD_REPLACES_NO_GRANT) && WORD(c)))
 #define OUTLIVES_OLD(c, v) (GRANTED(c, v) > nd[c].kmax || WORD(c) || !KEEP(K_PLUS_ONE_OR_WORD))
 #define ENOUGH(c, v) (HAS(v, c) && MEETS_COMMITS(c, v) && OUTLIVES_OLD(c, v))
 
@@ -273,7 +276,7 @@ inline begin(n) {
 #endif
 inline resume(n) {
   d_step {
-    nd[n].role == SECONDARY && K_IS_ZERO(n) && NODE(LASTE(n)) == n && NEWEST_IS_OWN(n) && !HANDED_AWAY(n) && !BARRED(n) && NUM(nd[n].gr) < EPOCHS && nd[n].end < SEQ ->
+    nd[n].role == SECONDARY && K_IS_ZERO(n) && NODE(LASTE(n)) == n && NEWEST_IS_OWN(n) && MAY_VOTE(n) && !HANDED_AWAY(n) && !BARRED(n) && NUM(nd[n].gr) < EPOCHS && nd[n].end < SEQ ->
     if
     :: KEEP(NEW_EPOCH_AT_RESTART) -> nd[n].gr = EP(NUM(nd[n].gr) + 1, n)
     :: else

@@ -46,6 +46,9 @@ HOLDS = [
     Run('two.snapshots', 'NODES=2 SNAPSHOTS=1'),
     Run('two.degrade', 'NODES=2 DEGRADE=1'),
     Run('two.degrade.all_grant', 'NODES=2 DEGRADE=2'),
+    Run('two.lost', 'NODES=2 LOSES=1'),
+    Run('two.local.lost', 'NODES=2 K0=0 LOSES=1'),
+    Run('three.lost', 'NODES=3 SEQ=2 LOSES=1', 'ci', limit=400),
     Run('two.lower.settings', 'NODES=2 LOWER=1 SETTINGS=1', 'ci'),
     Run('three', 'NODES=3 SEQ=2', 'ci', limit=400),
     Run('three.local', 'NODES=3 SEQ=2 K0=0', 'ci', limit=400),
@@ -113,5 +116,7 @@ RULES = [
     without('SNAPSHOT_KEEPS_COMMON', 'NODES=2 SNAPSHOTS=1'),
     without('SNAPSHOT_NOT_BACK', 'NODES=2 DEGRADE=1'),
     without('STOP_NEEDS_FULL_WORD', 'NODES=2 K0=0 STOPS=1'),
+    without('LOST_LOG_NO_VOTE', 'NODES=3 SEQ=2 LOSES=1'),
+    without('LOST_LOG_UNTIL_WHOLE', 'NODES=3 SEQ=2 LOSES=1'),
     without('STOPPED_STAYS_STOPPED', 'NODES=2 K0=0 STOPS=1'),
 ]

@@ -42,6 +42,7 @@ inline follow(n, p) {
       assert(nd[n].shown <= nd[n].end); /* what was shown is never cut */
       nd[n].fol = 1;
       tell_durable(n, p);
+      FOLLOWS_ANEW(n);
       printf("node %d follows node %d in epoch %d from seq %d\n", n, p, NUM(nd[p].gr), f)
     :: else -> assert(DEGRADE == 1) /* only who acknowledged alone can have shown what others lack */
     fi
@@ -92,6 +93,7 @@ inline learn_commit(n, p) {
     :: else -> nd[n].shown = nd[n].dur
     fi;
     printf("node %d shows up to seq %d\n", n, nd[n].shown);
+    IS_WHOLE(n, p);
     settle_told(n);
     check_shown(n)
   }
@@ -119,6 +121,8 @@ inline snapshot(n, p, at) {
       nd[n].shown = at;
       nd[n].fol = 1;
       nd[p].ack[n] = 0;
+      FOLLOWS_ANEW(n);
+      IS_WHOLE(n, p);
       printf("node %d takes a snapshot at seq %d from node %d\n", n, at, p);
       settle_told(n);
       check_shown(n);
