@@ -25,10 +25,16 @@ EpochSeen EpochGuard::Compare(const Epoch& epoch) const {
   return epoch == promises_.granted ? EpochSeen::kCurrent : EpochSeen::kConflict;
 }
 
+void EpochGuard::Take(const Epoch& epoch) {
+  Epoch& granted = promises_.granted;
+  if (granted.number > 0 && granted.node_id != epoch.node_id) promises_.rival = granted;
+  granted = epoch;
+}
+
 EpochOutcome EpochGuard::OnSeen(const Epoch& epoch) {
   EpochOutcome out{.seen = Compare(epoch), .persist = std::nullopt};
   if (out.seen == EpochSeen::kHigher) {
-    promises_.granted = epoch;
+    Take(epoch);
     out.persist = promises_;
   }
   return out;
@@ -38,7 +44,7 @@ std::optional<EpochPromises> EpochGuard::GrantSelf(const Epoch& epoch, std::opti
   HOLDFAST_CHECK(epoch.node_id == self_);
   const EpochSeen seen = Compare(epoch);
   if (seen != EpochSeen::kHigher && seen != EpochSeen::kCurrent) return std::nullopt;
-  promises_.granted = epoch;
+  Take(epoch);
   if (k.has_value()) NoteGrantedK(epoch, *k);
   return promises_;
 }
@@ -71,7 +77,7 @@ std::optional<EpochPromises> EpochGuard::Yield(const Epoch& winner) {
   if (Compare(winner) != EpochSeen::kConflict || promises_.granted.node_id != self_) {
     return std::nullopt;
   }
-  promises_.granted = winner;
+  Take(winner);
   return promises_;
 }
 

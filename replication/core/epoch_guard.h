@@ -24,6 +24,9 @@ struct EpochPromises {
     bool operator==(const GrantedK&) const = default;
   };
   std::vector<GrantedK> granted_ks;
+  // The newest epoch promised to another node than `granted` is: else what a node grants itself,
+  // again and again, would hide to whom it has promised before. Number 0: not known.
+  Epoch rival;
   bool operator==(const EpochPromises&) const = default;
 };
 
@@ -90,6 +93,8 @@ class EpochGuard {
   const std::string& self() const { return self_; }
 
  private:
+  void Take(const Epoch& epoch);
+
   std::string self_;
   EpochPromises promises_;
 };

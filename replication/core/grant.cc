@@ -20,7 +20,8 @@ GrantAnswer AnswerAsOfNow(const GrantAsk& ask, const EpochGuard& guard, const Vo
                      .granted_k = {},
                      .degrade = facts.degrade,
                      .committed_seq = facts.committed_seq,
-                     .follows = facts.primary ? guard.self() : facts.following.value_or("")};
+                     .follows = facts.primary ? guard.self() : facts.following.value_or(""),
+                     .rival_before = guard.promises().rival};
   for (const EpochPromises::GrantedK& granted : guard.promises().granted_ks) {
     if (granted.epoch != ask.epoch) answer.granted_k.push_back(granted.k);
   }

@@ -79,4 +79,12 @@ TakeOverDecision DecideTakeOver(const TakeOverAsk& ask, const TakeOverFacts& fac
   return out;
 }
 
+bool GoesOnToTakeOver(const TakeOverFacts& facts) {
+  const LogTail& tail = facts.log.tail;
+  const bool mine = tail.kind == LogTail::Kind::kHandOver && tail.target == facts.self;
+  return mine && facts.trusted && !facts.under_way &&
+         facts.promises.granted.node_id == facts.self &&
+         facts.promises.own.number > facts.log.last.epoch.number;
+}
+
 }  // namespace holdfast::replication

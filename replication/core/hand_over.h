@@ -69,6 +69,11 @@ struct TakeOverDecision {
 // needs its grant to go on, so it cannot take over later.
 TakeOverDecision DecideTakeOver(const TakeOverAsk& ask, const TakeOverFacts& facts);
 
+// It had accepted, by its claim, and was stopped before the epoch had a record: whoever handed over
+// does not ask any more, so this node begins by itself, as often as it takes. The proof is still
+// the author's grant, so only while that one can be asked.
+bool GoesOnToTakeOver(const TakeOverFacts& facts);
+
 }  // namespace holdfast::replication
 
 #endif  // HOLDFAST_REPLICATION_CORE_HAND_OVER_H_

@@ -100,6 +100,7 @@ struct GrantAnswer {
   uint64_t committed_seq = 0;
   // The primary whose live stream it has, itself if it is primary; empty: none.
   std::string follows;
+  Epoch rival_before;  // EpochPromises::rival, as of before this grant
 };
 
 // The primary that handed over asks its target to become primary.

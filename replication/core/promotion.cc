@@ -97,14 +97,41 @@ class Judge {
   bool TailProves() const {
     if (shape().tail.kind == LogTail::Kind::kOpen) return false;
     if (word()) return true;
-    if (Later(facts_.promises.granted)) return false;
-    return std::none_of(grants_.begin(), grants_.end(),
-                        [this](const auto& g) { return Later(g.second.granted_before); });
+    if (Later(facts_.promises.granted, facts_.promises.rival)) return false;
+    return std::none_of(grants_.begin(), grants_.end(), [this](const auto& g) {
+      return Later(g.second.granted_before, g.second.rival_before);
+    });
   }
-  bool Later(const Epoch& epoch) const {
+  // What was promised to the candidate itself hides what was promised to another one before.
+  bool Later(const Epoch& granted, const Epoch& rival) const {
     const uint64_t tail = shape().last.epoch.number;
-    const bool mine = epoch.number == tail + 1 && epoch.node_id == facts_.self;
-    return epoch.number > tail && !mine;
+    if (granted.node_id != facts_.self) return granted.number > tail;
+    return rival.number > 0 ? rival.number > tail : granted.number > tail + 1;
+  }
+
+  // Somebody who does not vote by this log was promised an epoch after it, and may have committed
+  // there alone: this log lacks the history in which it votes. Null: nobody, or it grants this.
+  const Epoch* Stranger() const {
+    if (!AloneMayCommit()) return nullptr;
+    const auto is_one = [this](const Epoch& epoch) {
+      return epoch.number > shape().last.epoch.number && !Votes(epoch.node_id) &&
+             !Granted(epoch.node_id);
+    };
+    for (const Epoch* epoch : {&facts_.promises.granted, &facts_.promises.rival}) {
+      if (is_one(*epoch)) return epoch;
+    }
+    for (const auto& [id, grant] : grants_) {
+      if (is_one(grant.granted_before)) return &grant.granted_before;
+      if (is_one(grant.rival_before)) return &grant.rival_before;
+    }
+    return nullptr;
+  }
+  bool Votes(const std::string& id) const {
+    const auto in = [&id](const std::vector<std::string>& voters) {
+      return std::find(voters.begin(), voters.end(), id) != voters.end();
+    };
+    return in(facts_.log.voters) ||
+           std::any_of(facts_.log.pending_voters.begin(), facts_.log.pending_voters.end(), in);
   }
 
   // Handed over to this node, and the author of that record has promised not to go on.
@@ -130,7 +157,8 @@ class Judge {
   }
 
   void JudgeComplete() {
-    proven_ = tally_.all || (tally_.quorum && !AloneMayCommit()) || TailProves();
+    proven_ = (tally_.all && Stranger() == nullptr) || (tally_.quorum && !AloneMayCommit()) ||
+              TailProves();
     if (restart() && (tally_.quorum || WithoutK())) proven_ = true;
     const bool missing = ahead_ != nullptr && !Fetchable();
     if (missing) {
@@ -209,6 +237,12 @@ class Judge {
           "{}: an older primary may still commit with those that did not grant; "
           "stop it, then --old-primary-is-down goes on",
           GrantsInWords());
+    }
+    if (const Epoch* other = restart() || HandedToMe() ? nullptr : Stranger()) {
+      return fmt::format(
+          "epoch {} was promised to a node that does not vote by the log up to {}: stop it, then "
+          "--old-primary-is-down goes on",
+          ToText(*other), ToText(shape().last));
     }
     if (AloneMayCommit() && !restart() && !tally_.all && !HandedToMe()) {
       return fmt::format(

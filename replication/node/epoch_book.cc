@@ -26,6 +26,7 @@ absl::StatusOr<std::unique_ptr<EpochBook>> EpochBook::Open(storage::Store& store
   EpochPromises promises{.granted = FromMessage(facts.granted()),
                          .own = FromMessage(facts.own()),
                          .resumed_from = FromMessage(facts.resumed_from())};
+  promises.rival = FromMessage(facts.rival());
   for (const v1::GrantedK& granted : facts.granted_ks()) {
     promises.granted_ks.push_back({FromMessage(granted.epoch()), granted.k()});
   }
@@ -40,6 +41,7 @@ absl::Status EpochBook::Persist(const EpochPromises& promises) {
   *facts.mutable_granted() = ToMessage(promises.granted);
   *facts.mutable_own() = ToMessage(promises.own);
   *facts.mutable_resumed_from() = ToMessage(promises.resumed_from);
+  if (promises.rival.number > 0) *facts.mutable_rival() = ToMessage(promises.rival);
   for (const EpochPromises::GrantedK& granted : promises.granted_ks) {
     v1::GrantedK& out = *facts.add_granted_ks();
     *out.mutable_epoch() = ToMessage(granted.epoch);

@@ -185,6 +185,7 @@ class Node : private PeerHandler {
 
   // ---- node_hand_over.cc
   void BeginHandOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  TakeOverFacts TakeOverFactsNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RetryTakeOver(MonoTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CarryOut(const HandOverEffects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AskTakeOver(const std::string& target, const TakeOverAsk& ask)

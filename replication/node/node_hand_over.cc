@@ -24,17 +24,20 @@ void Node::BeginHandOver() {
   CarryOut(hand_over_->OnTick(deps_.clock.Mono()));
 }
 
-// It had accepted, by its claim, and was stopped before the epoch had a record: whoever handed over
-// does not ask any more. Only while that one can be asked: the proof is its grant.
+TakeOverFacts Node::TakeOverFactsNow() const {
+  return {.self = deps_.identity.node_id,
+          .promises = book_->promises(),
+          .log = deps_.ledger.Shape(),
+          .under_way = candidate_ != nullptr || role_.role() != Role::kSecondary,
+          .trusted = deps_.ledger.progress().distrust.empty()};
+}
+
 void Node::RetryTakeOver(MonoTime now) {
   if (role_.role() != Role::kSecondary || candidate_ || hand_over_ || promotion_) return;
-  const LedgerProgress progress = deps_.ledger.progress();
-  const LogTail& end = progress.end;
-  if (!progress.distrust.empty()) return;
-  if (end.kind != LogTail::Kind::kHandOver || end.target != deps_.identity.node_id) return;
+  // Looked at first, for it costs nothing.
+  if (deps_.ledger.progress().end.kind != LogTail::Kind::kHandOver) return;
+  if (!GoesOnToTakeOver(TakeOverFactsNow())) return;
   const Epoch ended = deps_.ledger.Shape().last.epoch;
-  const EpochPromises promises = book_->promises();
-  if (promises.own.number <= ended.number || promises.granted.node_id != end.target) return;
   const auto author = heard_.find(ended.node_id);
   if (author == heard_.end() || author->second.gone ||
       now - author->second.at > limits::kLinkStaleAfter || now < take_over_at_) {
@@ -88,13 +91,7 @@ absl::StatusOr<v1::TakeOverResponse> Node::TakeOver(const PeerIdentity& peer,
   }
   MutexLock lock(mu_);
   if (stop_ || !started_) return absl::UnavailableError("the node starts or stops");
-  const Role role = role_.role();
-  const TakeOverDecision decision =
-      DecideTakeOver(ask, {.self = deps_.identity.node_id,
-                           .promises = book_->promises(),
-                           .log = CandidateLogNow().shape,
-                           .under_way = candidate_ != nullptr || role != Role::kSecondary,
-                           .trusted = deps_.ledger.progress().distrust.empty()});
+  const TakeOverDecision decision = DecideTakeOver(ask, TakeOverFactsNow());
   if (decision.begin) {
     LogInfo("{} hands over to this node", peer.node_id);
     HOLDFAST_CRASH_POINT("take_over.answer.before_begin");

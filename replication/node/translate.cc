@@ -314,6 +314,7 @@ v1::GrantResponse ToMessage(const GrantAnswer& answer) {
   v1::GrantResponse message;
   message.set_granted(answer.granted);
   *message.mutable_granted_before() = ToMessage(answer.granted_before);
+  *message.mutable_rival_before() = ToMessage(answer.rival_before);
   *message.mutable_last_epoch() = ToMessage(answer.last.epoch);
   message.set_last_seq(answer.last.seq);
   message.set_setting_k(answer.setting_k);
@@ -340,6 +341,7 @@ GrantAnswer FromMessage(const v1::GrantResponse& message, const std::string& nod
                      .degrade = message.degrade(),
                      .committed_seq = message.committed_seq(),
                      .follows = message.follows()};
+  answer.rival_before = FromMessage(message.rival_before());
   answer.last.epoch = FromMessage(message.last_epoch());
   answer.last.seq = message.last_seq();
   return answer;

@@ -67,6 +67,7 @@ TEST(ClusterTest, KeepsItsPromises) {
     sum.fetches += out.fetches;
     sum.hand_overs += out.hand_overs;
     sum.take_overs += out.take_overs;
+    sum.retries += out.retries;
     sum.yields += out.yields;
     sum.lost += out.lost;
     sum.stops += out.stops;
@@ -74,9 +75,10 @@ TEST(ClusterTest, KeepsItsPromises) {
   fmt::print(
       "{} runs: {} answered, {} epochs, {} snapshots ({} before their commit), {} cuts, {} orders "
       "carried out, {} tails "
-      "fetched, {} hand-overs, {} take-overs, {} yields, {} clean stops, {} records given up\n",
+      "fetched, {} hand-overs, {} take-overs ({} gone on with), {} yields, {} clean stops, {} "
+      "records given up\n",
       count, sum.answered, sum.epochs, sum.snapshots, sum.early_snapshots, sum.cuts, sum.orders,
-      sum.fetches, sum.hand_overs, sum.take_overs, sum.yields, sum.stops, sum.lost);
+      sum.fetches, sum.hand_overs, sum.take_overs, sum.retries, sum.yields, sum.stops, sum.lost);
 }
 
 // Seeds that once failed, and why. A change of the simulation makes other runs of them; the unit

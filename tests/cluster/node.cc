@@ -119,6 +119,7 @@ void Node::Tick() {
     RuleMoved();
   }
   StepSwitchover();
+  GoOnToTakeOver();
   StepStop();
   if (!up()) return;
   TryAKey();

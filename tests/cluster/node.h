@@ -138,6 +138,7 @@ class Node {
     replication::CandidateMode mode = replication::CandidateMode::kRestart;
     replication::PromotionOrder order;
     std::unique_ptr<replication::HandOverMachine> hand_over;
+    MonoTime took_over_at{};
     uint64_t attempt = 0;
   };
 
@@ -213,6 +214,8 @@ class Node {
   void OnReport(const replication::MemberReport& report);
   void OnGrantAsk(const replication::GrantAsk& ask, const Network::Respond& respond);
   void ApplyHandOver(const replication::HandOverEffects& effects);
+  void GoOnToTakeOver();
+  replication::TakeOverFacts TakeOverFactsNow() const;
   void OnTakeOverAsk(const replication::TakeOverAsk& ask, const Network::Respond& respond);
 
   // node_candidate.cc

@@ -141,15 +141,32 @@ void Node::ApplyHandOver(const replication::HandOverEffects& effects) {
   }
 }
 
+void Node::GoOnToTakeOver() {
+  Live& l = *live_;
+  if (l.hand_over != nullptr || !replication::GoesOnToTakeOver(TakeOverFactsNow())) return;
+  const auto author = l.reports.find(last().epoch.node_id);
+  if (author == l.reports.end() || Now() - author->second.at > seconds(3)) return;
+  if (Now() - l.took_over_at < seconds(1)) return;
+  l.took_over_at = Now();
+  Trace("goes on to take over");
+  world_.CountRetry();
+  l.mode = replication::CandidateMode::kTakeOver;
+  l.order = {};
+  ApplyRole(l.role.OnPromote());
+}
+
+replication::TakeOverFacts Node::TakeOverFactsNow() const {
+  return {.self = id_,
+          .promises = disk_.image().promises,
+          .log = CandidateLogNow().shape,
+          .under_way = live_->candidate != nullptr || live_->role.role() != Role::kSecondary,
+          .trusted = Trusted()};
+}
+
 void Node::OnTakeOverAsk(const replication::TakeOverAsk& ask, const Network::Respond& respond) {
   Live& l = *live_;
-  const replication::TakeOverFacts facts{
-      .self = id_,
-      .promises = disk_.image().promises,
-      .log = CandidateLogNow().shape,
-      .under_way = l.candidate != nullptr || l.role.role() != Role::kSecondary,
-      .trusted = Trusted()};
-  const replication::TakeOverDecision decision = replication::DecideTakeOver(ask, facts);
+  const replication::TakeOverDecision decision =
+      replication::DecideTakeOver(ask, TakeOverFactsNow());
   if (decision.begin) {
     l.mode = replication::CandidateMode::kTakeOver;
     l.order = {};

@@ -34,6 +34,7 @@ struct Outcome {
   uint64_t fetches = 0;     // of somebody's tail
   uint64_t hand_overs = 0;  // records
   uint64_t take_overs = 0;  // that led to a new epoch
+  uint64_t retries = 0;     // of a take-over that was accepted and stopped
   uint64_t yields = 0;
   uint64_t lost = 0;  // records that an operator gave up
   uint64_t stops = 0;
@@ -71,6 +72,7 @@ class World {
     ++count_.snapshots;
     if (early) ++count_.early_snapshots;
   }
+  void CountRetry() { ++count_.retries; }
   void CountCut() { ++count_.cuts; }
   void CountOrder() { ++count_.orders; }
   void CountFetch() { ++count_.fetches; }

@@ -118,7 +118,7 @@ class SwitchoverTest(ClusterTest):
         self.cluster.start(1)
         self.one_primary_with(f'before {point}')
 
-    def target_dies_at(self, point):
+    def target_dies_at(self, point, times=1):
         self.cluster.stop(2)
         with Armed(self.cluster, 2, f'{point}:1') as armed:
             wait_for('node 1 is primary', lambda: self.cluster.primary() == 1)
@@ -126,6 +126,9 @@ class SwitchoverTest(ClusterTest):
             wait_for('node 2 streams', lambda: self.cluster.row(2, seen_by=1)['state'] == 'streaming')
             self.switch(2)
             armed.wait_for_death()
+        for _ in range(1, times):
+            with Armed(self.cluster, 2, f'{point}:1') as armed:
+                armed.wait_for_death()
         self.cluster.start(2)
         self.one_primary_with(f'before {point}')
 
@@ -189,6 +192,9 @@ class TwoNodesLocal(SwitchoverTest):
 
     def test_the_target_dies_after_it_was_asked(self):
         self.target_dies_at('take_over.answer.before_begin')
+
+    def test_the_target_dies_again_and_again_before_its_epoch_begins(self):
+        self.target_dies_at('epoch.start.before_record', times=3)
 
 
 if __name__ == '__main__':

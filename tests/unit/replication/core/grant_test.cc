@@ -70,7 +70,7 @@ TEST(EpochGuardTest, ClaimsNothingBelowItsPromises) {
   guard.GrantSelf(E(5, "b"));
   const auto claimed = guard.Claim(E(5, "b"), E(2, "b"));
   ASSERT_TRUE(claimed.has_value());
-  EXPECT_EQ(*claimed, (EpochPromises{E(5, "b"), E(5, "b"), E(2, "b")}));
+  EXPECT_EQ(*claimed, (EpochPromises{E(5, "b"), E(5, "b"), E(2, "b"), {}, E(4)}));
 }
 
 TEST(ConflictTest, WhoAcknowledgedNothingYieldsAndTwoThatDidAreASplit) {

@@ -147,7 +147,39 @@ TEST(TakeOverTest, RefusesWhatItPromisedToAnotherAndWhatItDoesNotHave) {
   EXPECT_EQ(DecideTakeOver(Ask(), facts).answer.outcome, TakeOverOutcome::kRefused);
 }
 
+TEST(TakeOverTest, WhoAcceptedAndWasStoppedGoesOnByItselfWhileNobodyElseWasPromised) {
+  TakeOverFacts facts = Target();
+  EXPECT_FALSE(GoesOnToTakeOver(facts)) << "not accepted yet: it is asked";
+  facts.promises.granted = facts.promises.own = E(7, "b");
+  EXPECT_TRUE(GoesOnToTakeOver(facts));
+  facts.promises.granted = E(8, "b");
+  EXPECT_TRUE(GoesOnToTakeOver(facts)) << "another try";
+  facts.promises.granted = E(9, "c");
+  EXPECT_FALSE(GoesOnToTakeOver(facts));
+  facts.promises.granted = E(8, "b");
+  facts.trusted = false;
+  EXPECT_FALSE(GoesOnToTakeOver(facts));
+  facts.trusted = true;
+  facts.log.tail = {};
+  EXPECT_FALSE(GoesOnToTakeOver(facts)) << "its epoch has a record";
+}
+
 // ---- What grants tell, and what equal numbers do.
+
+TEST(RivalTest, IsTheNewestPromiseToAnotherNodeThanTheNewest) {
+  EpochGuard guard("b", {.granted = E(4), .own = {}, .resumed_from = {}, .granted_ks = {}});
+  EXPECT_EQ(guard.promises().rival, Epoch{});
+  guard.OnSeen(E(5));
+  EXPECT_EQ(guard.promises().rival, Epoch{});
+  guard.GrantSelf(E(6, "b"));
+  guard.GrantSelf(E(7, "b"));
+  EXPECT_EQ(guard.promises().rival, E(5));
+  guard.OnSeen(E(8, "c"));
+  EXPECT_EQ(guard.promises().rival, E(7, "b"));
+  const VoterFacts facts{.following = {}, .last = {E(4), 8, {}}, .pending_k = {}};
+  const GrantAsk ask{.epoch = E(9, "c"), .last = {}, .k = {}};
+  EXPECT_EQ(DecideGrant(ask, guard, facts).answer.rival_before, E(7, "b"));
+}
 
 TEST(GrantedKTest, IsToldToLaterCandidatesUntilARecordOfThatEpochIsCommitted) {
   EpochGuard guard("b", {.granted = E(4), .own = {}, .resumed_from = {}, .granted_ks = {}});

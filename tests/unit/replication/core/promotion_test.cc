@@ -198,9 +198,52 @@ TEST(PromotionTest, ATakeOverWhoseProofIsLostNeedsTheGrantsOfAnyPromotion) {
   CandidateFacts facts = Candidate(0);
   facts.mode = CandidateMode::kTakeOver;
   facts.log.shape.tail = {LogTail::Kind::kHandOver, "b"};
-  facts.promises.granted = E(6, "b");  // it may hide a 5 that was promised to another
+  facts.promises.granted = E(6, "b");  // it may hide a 5 that was promised to another: not known
   EXPECT_TRUE(JudgePromotion(facts, Of({Grant("a", 0)}), {}).refusal.has_value());
   EXPECT_FALSE(JudgePromotion(facts, Of({Grant("a", 0), Grant("c", 0)}), {}).refusal.has_value());
+}
+
+// What a node promised to itself, again and again, hides nothing when the rival is known.
+TEST(PromotionTest, ATakeOverThatWasStoppedManyTimesKeepsItsRightUntilSomebodyElseWasPromised) {
+  CandidateFacts facts = Candidate(0);
+  facts.mode = CandidateMode::kTakeOver;
+  facts.log.shape.tail = {LogTail::Kind::kHandOver, "b"};
+  facts.promises.granted = E(9, "b");
+  facts.promises.rival = E(4);
+  GrantAnswer author = Grant("a", 0);
+  author.granted_before = E(8, "b");
+  author.rival_before = E(4);
+  EXPECT_FALSE(JudgePromotion(facts, Of({author}), {}).refusal.has_value());
+  author.rival_before = E(5, "c");
+  EXPECT_TRUE(JudgePromotion(facts, Of({author}), {}).refusal.has_value());
+  author.rival_before = {};
+  EXPECT_TRUE(JudgePromotion(facts, Of({author}), {}).refusal.has_value()) << "not known";
+  author.rival_before = E(4);
+  facts.promises.rival = E(5, "c");
+  EXPECT_TRUE(JudgePromotion(facts, Of({author}), {}).refusal.has_value());
+}
+
+// It may have committed alone, in a history in which it votes: all that vote in this one do not
+// know of it.
+TEST(PromotionTest, AnEpochPromisedToANodeThatDoesNotVoteHereIsFencedAndNotProvenComplete) {
+  CandidateFacts facts = Candidate(0);
+  facts.log.voters = {"b", "c"};
+  GrantAnswer other = Grant("c", 0);
+  EXPECT_FALSE(JudgePromotion(facts, Of({other}), {}).refusal.has_value());
+  other.granted_before = E(5);
+  EXPECT_EQ(JudgePromotion(facts, Of({other}), {}).refusal, PromotionRefusal::kOldPrimaryMayRun);
+  facts.order = kWord;
+  EXPECT_EQ(JudgePromotion(facts, Of({other}), {}).refusal, PromotionRefusal::kWouldLoseData);
+  facts.order.accept_loss.unknown = true;
+  EXPECT_FALSE(JudgePromotion(facts, Of({other}), {}).refusal.has_value());
+  other.granted_before = E(6, "b");
+  other.rival_before = E(5);
+  facts.order = {};
+  EXPECT_TRUE(JudgePromotion(facts, Of({other}), {}).refusal.has_value());
+  EXPECT_FALSE(JudgePromotion(facts, Of({other, Grant("a", 0)}), {}).refusal.has_value())
+      << "it has granted this one";
+  facts.log.voters = {"a", "b", "c"};
+  EXPECT_FALSE(JudgePromotion(facts, Of({other, Grant("a", 0)}), {}).refusal.has_value());
 }
 
 TEST(PromotionTest, AHandOverToAnotherNodeNeedsItsGrantOrTheWord) {

@@ -46,5 +46,15 @@ TEST_F(EpochBookTest, WhatIsPromisedToAnotherIsNotPromisedToItself) {
   EXPECT_TRUE(absl::IsAborted(book_->Claim({2, "a"}, {})));
 }
 
+TEST_F(EpochBookTest, ToWhomItPromisedBeforeIsNotHiddenByWhatItPromisesItself) {
+  Open();
+  ASSERT_TRUE(book_->OnSeen({2, "b"}).ok());
+  ASSERT_TRUE(book_->GrantSelf({3, "a"}, std::nullopt).ok());
+  ASSERT_TRUE(book_->GrantSelf({4, "a"}, std::nullopt).ok());
+  Open();
+  EXPECT_EQ(book_->promises().granted, (Epoch{4, "a"}));
+  EXPECT_EQ(book_->promises().rival, (Epoch{2, "b"}));
+}
+
 }  // namespace
 }  // namespace holdfast::replication
