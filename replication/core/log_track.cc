@@ -228,6 +228,12 @@ void LogTrack::OnApplied(uint64_t seq) {
   applied_ = seq;
 }
 
+void LogTrack::OnStoredRows(uint64_t seq) {
+  HOLDFAST_CHECK(seq <= durable_);
+  told_committed_ = std::max(told_committed_, seq);
+  MoveCommitted();
+}
+
 std::optional<EntryMeta> LogTrack::MetaAt(uint64_t seq) const {
   if (seq == committed_.seq) return committed_;
   if (seq < committed_.seq || seq > head_.seq) return std::nullopt;

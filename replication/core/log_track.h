@@ -98,6 +98,8 @@ class LogTrack {
   // Whether a word of the source about `seq` counts: by then its epoch's start record is committed.
   bool Heeds(uint64_t seq) const { return source_ != Source::kNone && seq >= source_first_seq_; }
   void OnApplied(uint64_t seq);
+  // The store holds the rows up to `seq`, as it would say at a start: so that is committed.
+  void OnStoredRows(uint64_t seq);
   // What committed() would become if everything up to `seq` were durable: so that one store
   // transaction can hold the entries and the position they move.
   uint64_t CommittedOnceDurable(uint64_t seq) const;

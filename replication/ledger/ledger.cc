@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "replication/core/history.h"
 #include "replication/ledger/history_fact.h"
 #include "server/observe/log.h"
 #include "server/vault/refusal.h"
@@ -27,7 +28,9 @@ void Ledger::Close() {
     stop_ = true;
   }
   wake_.NotifyAll();
+  leads_.NotifyAll();
   if (writer_.joinable()) writer_.join();
+  if (deadlines_.joinable()) deadlines_.join();
 }
 
 void Ledger::Read(absl::FunctionRef<void(const vault::StateReader&, Position)> read) const {
@@ -42,7 +45,7 @@ LedgerProgress Ledger::progress() const {
     progress.shown = {shown_.epoch.number, shown_.seq};
   }
   MutexLock lock(mu_);
-  progress.head_seq = track_->head_seq();
+  progress.head_seq = ToldHead().seq;
   progress.durable_seq = track_->durable_seq();
   progress.committed_seq = progress.shown.seq;
   progress.leading = rule_ != nullptr;
@@ -61,6 +64,9 @@ LedgerProgress Ledger::progress() const {
 LogShape Ledger::Shape() const {
   MutexLock lock(mu_);
   LogShape shape = track_->Shape();
+  if (const EntryMeta head = ToldHead(); head != shape.last) {
+    shape = {.history = HistoryUpTo(shape.history, head.seq), .last = head};
+  }
   shape.tail = end_;
   return shape;
 }
@@ -182,7 +188,7 @@ void Ledger::Run() {
     MutexLock lock(mu_);
     failure = failure_;
   }
-  if (failure.ok() &&
+  if (failure.ok() && !lost() &&
       !distrusted()) {  // Rows that are owed: the next start then reads less of the log.
     const uint64_t shown = progress().committed_seq;
     if (shown > window_.rows_seq()) {

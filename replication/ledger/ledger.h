@@ -43,7 +43,7 @@ struct LedgerProgress {
   bool leading = false;
   bool epoch_start_committed = false;  // of the epoch that it leads
   bool degraded = false;               // leading, policy degrade: acknowledges alone at the moment
-  absl::Status store_fault;            // leading: why what was sent waits to be stored
+  absl::Status store_fault;            // why what was sent waits to be stored, or found out about
   bool ended = false;                  // leading, and a hand-over or clean-stop record is appended
   LogTail end;                         // of what is durable
   absl::Status failure;                // not OK: closed, reads go on
@@ -129,10 +129,14 @@ struct SnapshotPoint {
 //                hears OUTCOME_UNKNOWN, later writes LEDGER_CLOSED; reads go on. No room on the
 //                disk is no failure: what was sent to others is tried again with the same bytes,
 //                new writes are refused meanwhile (OVERLOADED); a follower refuses its batch.
+//             6. A write that the store could not answer is found out, whatever it was, and counts
+//                as what is there; nothing else is written before.
+//             7. A write is answered when its time is over, also while the store lets the writer
+//                wait.
 // Relies on   A store of its own (storage/store.h).
-// Threading   Thread-safe. Callbacks run on the writer thread, or on that of whoever calls while it
-//             is idle (OnAck, what says "waits"): they must not block or call back into a method
-//             that says "waits".
+// Threading   Thread-safe. Callbacks run on the writer thread, on that of whoever calls while it is
+//             idle (OnAck, what says "waits"), or on that which watches deadlines: they must not
+//             block or call back into a method that says "waits".
 // Ownership   Borrows store, keys and clock, which must outlive it. Owns the state.
 class Ledger {
  public:
@@ -143,6 +147,8 @@ class Ledger {
     std::chrono::milliseconds commit_wait_max = limits::kCommitWaitMax;
     // Appended and not committed. Below what a log may start with: a restart adds a start record.
     size_t pending_writes_max = kPendingRecordsMax - 1024;
+    // Of each append of records: how long the store took to make it durable. On the writer thread.
+    std::function<void(std::chrono::nanoseconds)> stored = nullptr;
   };
   // Loads rows and log, and proves them: the state digest of the rows, chain and MAC of each entry.
   // DATA_LOSS: the log in the store is not what this cluster has written, or less than was shown.
@@ -182,6 +188,9 @@ class Ledger {
                           const std::optional<EntryMeta>& after = std::nullopt);
   // Ends leading: waiting writes are answered OUTCOME_UNKNOWN, queued ones NOT_PRIMARY. Waits.
   void StepDown();
+  // OK: what the store holds is known. UNAVAILABLE: the answer to a write was lost, and the store
+  // is still away. Waits.
+  absl::Status Settle();
   // Refusals of the vault, NOT_PRIMARY, NOT_ENOUGH_SECONDARIES, OVERLOADED, LEDGER_CLOSED: nothing
   // was written. OUTCOME_UNKNOWN: see there.
   void Submit(vault::Command command, WriteOptions options, WriteDone done);
@@ -194,8 +203,9 @@ class Ledger {
   void ReleaseWrites();
   // The last record of this epoch: nothing is planned after it, what is queued waits for StepDown.
   // Returns its seq once it is durable here; RESOURCE_EXHAUSTED or FAILED_PRECONDITION, and nothing
-  // was appended, while the disk is full, and when this node does not lead or has ended its epoch
-  // already. Waits.
+  // was appended, while the store takes no writes, and when this node does not lead or has ended
+  // its epoch otherwise already. UNAVAILABLE: its answer was lost, and writes are held; once
+  // store_fault is over, the same call again tells. Waits.
   absl::StatusOr<uint64_t> AppendHandOver(const std::string& target);
   absl::StatusOr<uint64_t> AppendCleanStop();
   void OnConnected(const std::string& node_id);
@@ -245,6 +255,7 @@ class Ledger {
 
  private:
   struct Waiting {
+    MonoTime since;
     vault::Command command;
     WriteOptions options;
     WriteDone done;
@@ -252,6 +263,7 @@ class Ledger {
   struct Answer {  // of an appended record
     uint64_t seq = 0;
     MonoTime deadline;
+    bool block = true;  // the policy
     WriteResult result;
     WriteDone done;
   };
@@ -281,6 +293,7 @@ class Ledger {
 
   // ---- ledger.cc: the writer, a thread, or whoever finds it idle
   void Run();
+  void WatchDeadlines();
   bool NextWork(std::vector<std::function<void()>>& tasks, std::vector<Waiting>& writes);
   bool RunOnWriter(const std::function<void()>& task);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -295,6 +308,7 @@ class Ledger {
   absl::StatusOr<v1::Record> StartRecord(const std::optional<vault::SetSettings>& lowered) const;
   absl::StatusOr<uint64_t> AppendLast(v1::Record record);
   absl::Status AppendDurablyFirst(v1::Record record);
+  absl::Status FinishLast(uint64_t seq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void StepDownNow();
 
   // ---- ledger_write.cc
@@ -313,11 +327,30 @@ class Ledger {
   bool AnswerableNow(const LevelAsk& level, uint64_t seq) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Expire(Answer answer);
   void ExpireAnswers();
+  void ExpireQueued();
   void AnswerReady();
   void FailAnswers(const absl::Status& why);
 
+  // ---- ledger_find_out.cc
+  // A write that the store could not answer. Nothing else is written before FindOut has said
+  // whether it is there; the log is what it was, and of what was appended nothing is durable.
+  struct LostWrite {
+    std::vector<EntryPtr> appended = {};
+    uint64_t commits = 0;  // with the rows up to here
+    std::optional<uint64_t> cut_after = {};
+    std::unique_ptr<vault::State> rows = {};  // of a snapshot, and where it is
+    SnapshotPoint point = {};
+  };
+  void NoteFault(const absl::Status& stored);
+  absl::Status NoteLost(LostWrite lost, const absl::Status& status);
+  bool lost() const;
+  EntryMeta ToldHead() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status FoundThere(LostWrite lost);
+  absl::Status FoundNotThere(const LostWrite& lost);
+
   // ---- ledger_commit.cc
   bool distrusted() const;
+  void NoteStored(const std::vector<EntryPtr>& entries, uint64_t commits);
   absl::Status StoreAppend(const std::vector<EntryPtr>& entries, uint64_t commits,
                            const std::vector<EpochStart>& history);
   void AdvanceCommit();
@@ -340,6 +373,7 @@ class Ledger {
   void TakeBack(uint64_t head);
   absl::Status PushForeign(const ForeignBatch& batch, const BatchOutcome& outcome);
   absl::Status CutNow(uint64_t seq);
+  absl::Status FinishCut(uint64_t seq);
   absl::Status ReplaceNow(const SnapshotPoint& point, SnapshotRows rows,
                           const std::function<void()>& alive);
   absl::Status StoreSnapshot(const SnapshotPoint& point, const SnapshotRows& rows,
@@ -356,6 +390,7 @@ class Ledger {
   absl::Status CopyPending(SnapshotPoint& point, ChangeSink sink);
   absl::Status CheckCopied() const ABSL_SHARED_LOCKS_REQUIRED(state_mu_);
   // ---- ledger_fetched.cc
+  absl::Status FindOut();
   absl::Status AppendFetchedNow(const Digest& previous, const std::vector<WindowItem>& items);
   absl::StatusOr<size_t> CutWhereTheyDiffer(const Digest& previous,
                                             const std::vector<WindowItem>& items);
@@ -371,9 +406,6 @@ class Ledger {
   LogWindow window_;         // (rows in the store, head]
   uint64_t stored_seq_ = 0;  // the store has the rows up to here; ahead of window_ until shown
   std::unique_ptr<vault::PendingState> pending_;
-  // By what they wait for, and how long: within one they are ready, and late, in the order of their
-  // seqs.
-  std::map<Wait, std::deque<Answer>> answers_;
   Setting setting_;                 // by the rows that are shown
   std::optional<Setting> lowered_;  // by the start record of our epoch, until that is shown
   // The newest records of the window that are sent and not stored, for want of room.
@@ -403,6 +435,12 @@ class Ledger {
   bool ended_ ABSL_GUARDED_BY(mu_) = false;  // by us, in the epoch that we lead
   bool held_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status store_fault_ ABSL_GUARDED_BY(mu_);
+  std::optional<LostWrite> lost_ ABSL_GUARDED_BY(mu_);
+  // By what they wait for, and how long: within one they are ready, and late, in the order of their
+  // seqs.
+  std::map<Wait, std::deque<Answer>> answers_ ABSL_GUARDED_BY(mu_);
+  std::chrono::milliseconds queue_wait_ ABSL_GUARDED_BY(mu_){};  // for a write to be looked at
+  CondVar leads_;                                                // or stops: WatchDeadlines
   // Policy degrade: a level was given up once, and too few have come back since.
   bool gave_up_ ABSL_GUARDED_BY(mu_) = false;
   bool busy_ ABSL_GUARDED_BY(mu_) = true;     // somebody is the writer at the moment
@@ -424,6 +462,7 @@ class Ledger {
   std::map<uint64_t, std::function<void()>> subscribers_ ABSL_GUARDED_BY(subscribers_mu_);
 
   std::thread writer_;
+  std::thread deadlines_;
 };
 
 inline constexpr uint64_t kDigestEvery = 1024;

@@ -12,6 +12,8 @@ namespace {
 
 // How often a commit rule that may degrade is asked whether it is time.
 constexpr std::chrono::milliseconds kTick{20};
+// How often deadlines are looked at by a thread that no store holds up.
+constexpr std::chrono::milliseconds kLookEvery{50};
 
 }  // namespace
 
@@ -45,8 +47,8 @@ void Ledger::AnswerReady() {
     level_awaited_ = std::any_of(answers_.begin(), answers_.end(), [&](const auto& each) {
       return !each.second.empty() && each.second.front().seq <= committed;
     });
+    std::erase_if(answers_, [](const auto& each) { return each.second.empty(); });
   }
-  std::erase_if(answers_, [](const auto& each) { return each.second.empty(); });
   if (!ready.empty()) HOLDFAST_CRASH_POINT("ledger.apply.before_answer");
   for (Answer& answer : ready) answer.done(std::move(answer.result));
 }
@@ -57,7 +59,7 @@ MonoTime Ledger::WakeAt() const {
   for (const auto& [wait, answers] : answers_) {
     if (!answers.empty()) at = std::min(at, answers.front().deadline);
   }
-  if (unstored_ > 0) at = std::min(at, store_again_at_);
+  if (unstored_ > 0 || lost_) at = std::min(at, store_again_at_);
   const bool ticks = rule_ != nullptr && !SettingNow().block && !rule_->degraded();
   if (ticks && track_->applied_seq() < track_->head_seq()) at = std::min(at, clock_.Mono() + kTick);
   return at;
@@ -65,14 +67,52 @@ MonoTime Ledger::WakeAt() const {
 
 void Ledger::ExpireAnswers() {
   const MonoTime now = clock_.Mono();
-  for (auto& [wait, answers] : answers_) {
-    while (!answers.empty() && answers.front().deadline <= now) {
-      Answer answer = std::move(answers.front());
-      answers.pop_front();
-      Expire(std::move(answer));
+  std::vector<Answer> late;
+  {
+    MutexLock lock(mu_);
+    for (auto& [wait, answers] : answers_) {
+      while (!answers.empty() && answers.front().deadline <= now) {
+        late.push_back(std::move(answers.front()));
+        answers.pop_front();
+      }
     }
+    if (late.empty()) return;
+    std::erase_if(answers_, [](const auto& each) { return each.second.empty(); });
   }
-  std::erase_if(answers_, [](const auto& each) { return each.second.empty(); });
+  for (Answer& answer : late) Expire(std::move(answer));
+}
+
+// The writer may be held up by the store for longer than a write may wait.
+void Ledger::WatchDeadlines() {
+  while (true) {
+    {
+      MutexLock lock(mu_);
+      while (rule_ == nullptr && !stop_) leads_.Wait(mu_);
+      if (!stop_) leads_.WaitFor(mu_, kLookEvery);
+      if (stop_) return;
+    }
+    ExpireAnswers();
+    ExpireQueued();
+  }
+}
+
+// Those that are held back for a switchover are let go by its end.
+void Ledger::ExpireQueued() {
+  const MonoTime now = clock_.Mono();
+  std::vector<Waiting> late;
+  std::string fault;
+  {
+    MutexLock lock(mu_);
+    if (held_ && !lost_) return;
+    while (!queue_.empty() && queue_.front().since + queue_wait_ <= now) {
+      late.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+    }
+    fault = store_fault_.ok() ? "the store of this node does not answer" : FaultText(store_fault_);
+  }
+  for (Waiting& waiting : late) {
+    waiting.done(vault::Refuse(vault::Refusal::kOverloaded, fault + "; nothing was written"));
+  }
 }
 
 void Ledger::Expire(Answer answer) {
@@ -80,9 +120,12 @@ void Ledger::Expire(Answer answer) {
   {
     MutexLock lock(mu_);
     const bool committed = answer.seq <= track_->applied_seq();
-    if (committed && rule_ != nullptr && !SettingNow().block) gave_up_ = true;
+    if (committed && rule_ != nullptr && !answer.block) gave_up_ = true;
     answer.result.degraded = committed && gave_up_;
     fault = FaultText(store_fault_);
+    if (fault.empty() && answer.seq > track_->durable_seq()) {
+      fault = "the store of this node does not answer";
+    }
   }
   if (answer.result.degraded) return answer.done(std::move(answer.result));
   const std::string position = ToText(answer.result.position);
@@ -97,8 +140,11 @@ void Ledger::Expire(Answer answer) {
 }
 
 void Ledger::FailAnswers(const absl::Status& why) {
-  decltype(answers_) failed;
-  failed.swap(answers_);
+  std::map<Wait, std::deque<Answer>> failed;
+  {
+    MutexLock lock(mu_);
+    failed.swap(answers_);
+  }
   for (auto& [wait, answers] : failed) {
     for (Answer& answer : answers) {
       answer.done(vault::UnknownAt(answer.result.position,

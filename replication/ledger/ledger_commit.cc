@@ -78,14 +78,22 @@ absl::Status Ledger::StoreAppend(const std::vector<EntryPtr>& entries, uint64_t 
   }
   if (!history.empty()) batch.facts.emplace_back(kHistoryFact, EncodeHistory(history));
   HOLDFAST_CRASH_POINT("ledger.append.before_store");
-  HOLDFAST_RETURN_IF_ERROR(store_.Append(batch));
+  const MonoTime began = clock_.Mono();
+  if (const absl::Status status = store_.Append(batch); !status.ok()) {
+    return NoteLost({.appended = entries, .commits = commits}, status);
+  }
+  if (options_.stored && !entries.empty()) options_.stored(clock_.Mono() - began);
   HOLDFAST_CRASH_POINT("ledger.append.after_store");
+  NoteStored(entries, commits);
+  return absl::OkStatus();
+}
+
+void Ledger::NoteStored(const std::vector<EntryPtr>& entries, uint64_t commits) {
   stored_seq_ = std::max(stored_seq_, commits);
   MutexLock lock(mu_);
   for (const EntryPtr& entry : entries) {
     log_sizes_.Add(entry->seq, entry->record.size(), window_.at(entry->seq).record->wall_ms());
   }
-  return absl::OkStatus();
 }
 
 // Shows what is committed: first on this disk, then to readers, then to whoever waits for it.
@@ -190,10 +198,14 @@ Ledger::Setting Ledger::SettingOf(const v1::ClusterRow& row) const {
 }
 
 void Ledger::ReadSetting() {
-  ReaderLock lock(state_mu_);
-  const v1::ClusterRow* row = state_->Cluster();
-  setting_ = row == nullptr ? Setting{.wait = options_.commit_wait_max} : SettingOf(*row);
+  {
+    ReaderLock lock(state_mu_);
+    const v1::ClusterRow* row = state_->Cluster();
+    setting_ = row == nullptr ? Setting{.wait = options_.commit_wait_max} : SettingOf(*row);
+  }
   lowered_.reset();
+  MutexLock lock(mu_);
+  queue_wait_ = setting_.wait;
 }
 
 std::vector<const v1::DataKeyRow*> Ledger::AllDataKeys(const vault::State& state) {

@@ -19,6 +19,7 @@ absl::Status Ledger::AppendFetched(const Digest& previous, const std::vector<Ent
 
 absl::Status Ledger::AppendFetchedNow(const Digest& previous,
                                       const std::vector<WindowItem>& items) {
+  HOLDFAST_RETURN_IF_ERROR(FindOut());
   {
     MutexLock lock(mu_);
     HOLDFAST_RETURN_IF_ERROR(failure_);
@@ -91,7 +92,10 @@ absl::Status Ledger::ReadEnd() {
     end = EndOf(*window_.at(head).record);
   } else if (head > 0) {
     const absl::StatusOr<std::vector<EntryPtr>> read = store_.ReadLog(head, 1, 1);
-    if (!read.ok() && !absl::IsOutOfRange(read.status())) return read.status();
+    // A server that is away says nothing: then the log ends in an ordinary record, the weakest
+    // word.
+    const bool silent = absl::IsOutOfRange(read.status()) || absl::IsUnavailable(read.status());
+    if (!read.ok() && !silent) return read.status();
     if (read.ok() && !read->empty()) {
       HOLDFAST_ASSIGN_OR_RETURN(const WindowItem item, ParseEntry(read->front()));
       end = EndOf(*item.record);

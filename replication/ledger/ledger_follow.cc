@@ -23,7 +23,11 @@ absl::Status Stopping() { return absl::UnavailableError("the ledger stops"); }
 void Ledger::Follow(const Epoch& epoch, uint64_t epoch_first_seq) {
   RunOnWriter([&] {
     if (epoch.number < held_for_.number) return;
+    const uint64_t told = progress().head_seq;
+    const absl::Status known = FindOut();
     MutexLock lock(mu_);
+    // The sender was told of another log than was found: the next hello says which.
+    if (!known.ok() || track_->head_seq() != told) return;
     track_->Follow(epoch, epoch_first_seq);
   });
 }
@@ -37,7 +41,10 @@ void Ledger::Unfollow() {
 
 HeldLog Ledger::Held() {
   HeldLog held;
-  RunOnWriter([&] { held = HeldNow(); });
+  RunOnWriter([&] {
+    FindOut().IgnoreError();  // else: as if it were not there; nobody was told that it is
+    held = HeldNow();
+  });
   return held;
 }
 
@@ -49,6 +56,7 @@ HeldLog Ledger::HoldAppends(const Epoch& granted) {
       MutexLock lock(mu_);
       track_->Unfollow();
     }
+    FindOut().IgnoreError();
     held = HeldNow();
   });
   return held;
@@ -88,6 +96,14 @@ ForeignOutcome Ledger::AppendForeign(const ForeignBatch& batch) {
 
 ForeignOutcome Ledger::AppendForeignNow(const ForeignBatch& batch) {
   if (distrusted()) return {.failure = absl::FailedPreconditionError("a snapshot must come first")};
+  if (lost()) {
+    const absl::Status known = FindOut();
+    MutexLock lock(mu_);
+    track_->Unfollow();
+    if (!failure_.ok()) return {.failure = failure_};
+    return {.refusal = known.ok() ? BatchRefusal::kNotAfterHello : BatchRefusal::kNoRoom,
+            .detail = std::string(known.message())};
+  }
   BatchOutcome judged;
   {
     MutexLock lock(mu_);
@@ -99,7 +115,9 @@ ForeignOutcome Ledger::AppendForeignNow(const ForeignBatch& batch) {
   const uint64_t head = window_.head_seq();
   absl::Status status = PushForeign(batch, judged);
   if (MayStoreLater(status)) {
-    TakeBack(head);
+    if (absl::IsResourceExhausted(status)) TakeBack(head);
+    MutexLock lock(mu_);
+    track_->Unfollow();
     return {.refusal = BatchRefusal::kNoRoom, .detail = std::string(status.message())};
   }
   if (!status.ok()) CloseWith(status);
@@ -165,7 +183,8 @@ absl::Status Ledger::CutAfter(uint64_t seq) {
 }
 
 absl::Status Ledger::CutNow(uint64_t seq) {
-  std::vector<EpochStart> history;
+  HOLDFAST_RETURN_IF_ERROR(FindOut());
+  std::vector<EpochStart> history;  // in the same transaction
   {
     MutexLock lock(mu_);
     HOLDFAST_RETURN_IF_ERROR(failure_);
@@ -173,19 +192,26 @@ absl::Status Ledger::CutNow(uint64_t seq) {
     if (seq < track_->committed_seq()) {
       return absl::FailedPreconditionError(track_->CutAfter(seq).detail);
     }
+    history = HistoryUpTo(track_->history(), seq);
   }
-  absl::Status status = store_.CutAfter(seq);
-  if (MayStoreLater(status)) return status;  // nothing was cut
-  {
-    MutexLock lock(mu_);
-    HOLDFAST_CHECK(!track_->CutAfter(seq).refused);
-    history = track_->history();
-  }
-  // After the cut: a history that is too long is seen at the next start and shortened there.
-  if (status.ok()) status = store_.PutFact(kHistoryFact, EncodeHistory(history));
+  const absl::Status status = store_.CutAfter(seq, {{kHistoryFact, EncodeHistory(history)}});
+  if (MayStoreLater(status)) return NoteLost({.cut_after = seq}, status);
   if (!status.ok()) {
     CloseWith(status);
     return status;
+  }
+  const absl::Status done = FinishCut(seq);
+  if (!done.ok()) CloseWith(done);
+  Moved();
+  return done;
+}
+
+// The store has cut: so does what this node knows of its log.
+absl::Status Ledger::FinishCut(uint64_t seq) {
+  {
+    MutexLock lock(mu_);
+    track_->Unfollow();
+    HOLDFAST_CHECK(!track_->CutAfter(seq).refused);
   }
   ring_.CutAfter(seq);
   window_.CutAfter(seq);
@@ -194,10 +220,7 @@ absl::Status Ledger::CutNow(uint64_t seq) {
     log_sizes_.CutAfter(seq);
   }
   RebuildPending();
-  status = ReadEnd();
-  if (!status.ok()) CloseWith(status);
-  Moved();
-  return status;
+  return ReadEnd();
 }
 
 void Ledger::RebuildPending() {
@@ -224,6 +247,7 @@ absl::Status Ledger::ReplaceBySnapshot(const SnapshotPoint& point, SnapshotRows 
 
 absl::Status Ledger::ReplaceNow(const SnapshotPoint& point, SnapshotRows rows,
                                 const std::function<void()>& alive) {
+  HOLDFAST_RETURN_IF_ERROR(FindOut());
   {
     MutexLock lock(mu_);
     HOLDFAST_RETURN_IF_ERROR(failure_);
@@ -256,7 +280,7 @@ absl::Status Ledger::ReplaceNow(const SnapshotPoint& point, SnapshotRows rows,
     unconfirmed_seq_ = before;
   }
   Moved();
-  return stored;
+  return NoteLost({.rows = rows.Take(), .point = point}, stored);
 }
 
 absl::Status Ledger::StoreSnapshot(const SnapshotPoint& point, const SnapshotRows& rows,

@@ -43,6 +43,7 @@ absl::StatusOr<v1::Record> Ledger::StartRecord(
 
 absl::Status Ledger::StartNow(const Epoch& epoch, const std::optional<vault::SetSettings>& lowered,
                               const std::optional<EntryMeta>& after) {
+  HOLDFAST_RETURN_IF_ERROR(FindOut());
   if (const EntryMeta head = window_.head(); after && head != *after) {
     return absl::FailedPreconditionError(
         fmt::format("the log ends at {}, expected {}", head.seq, after->seq));
@@ -68,6 +69,7 @@ absl::Status Ledger::StartNow(const Epoch& epoch, const std::optional<vault::Set
       return absl::FailedPreconditionError("the rows cannot be trusted: " + distrust_);
     }
     if (const v1::ClusterRow* row = ClusterRowIn(record)) lowered_ = SettingOf(*row);
+    queue_wait_ = SettingNow().wait;
     track_->Lead(epoch);
     leading_epoch_ = epoch;
     epoch_start_seq_ = start.start_seq;
@@ -75,6 +77,7 @@ absl::Status Ledger::StartNow(const Epoch& epoch, const std::optional<vault::Set
     rule_ = std::make_unique<CommitRule>(std::move(start));
     ended_ = held_ = gave_up_ = false;
   }
+  leads_.NotifyAll();
   HOLDFAST_CRASH_POINT("epoch.start.before_record");
   absl::Status result = PushRecord(std::move(record));
   if (result.ok()) result = AppendPushed(1);
@@ -97,6 +100,10 @@ void Ledger::StepDownNow() {
   {
     MutexLock lock(mu_);
     if (rule_ == nullptr) return;
+    // The last record of the epoch, if its answer was lost: it may be in the store.
+    if (lost_ && track_->head_seq() < window_.head_seq()) {
+      track_->AppendOwn(MetaOf(*window_.at(window_.head_seq()).entry));
+    }
     rule_ = nullptr;
     epoch_start_seq_ = 0;
     ended_ = held_ = gave_up_ = false;
@@ -145,10 +152,19 @@ absl::StatusOr<uint64_t> Ledger::AppendCleanStop() {
 absl::StatusOr<uint64_t> Ledger::AppendLast(v1::Record record) {
   absl::StatusOr<uint64_t> result = absl::UnavailableError("the ledger stops");
   RunOnWriter([&] {
+    const absl::Status known = FindOut();
     {
       MutexLock lock(mu_);
       if (!failure_.ok()) {
         result = failure_;
+        return;
+      }
+      if (!known.ok()) {  // UNAVAILABLE: of the very record; else nothing was appended
+        result = ended_ ? known : absl::ResourceExhaustedError(FaultText(store_fault_));
+        return;
+      }
+      if (ended_ && end_ == EndOf(record)) {  // asked for again
+        result = track_->head_seq();
         return;
       }
       if (unstored_ > 0) {
@@ -185,19 +201,25 @@ absl::Status Ledger::AppendDurablyFirst(v1::Record record) {
     ended_ = held_ = false;
     return status;
   }
+  if (absl::IsUnavailable(status)) return status;  // It is found out about: FoundThere.
   if (!status.ok()) {
     CloseWith(status);
     return status;
   }
-  ring_.Push(window_.at(seq).entry);
   {
     MutexLock lock(mu_);
-    track_->AppendOwn(MetaOf(*window_.at(seq).entry));
-    rule_->OnOwnDurable(seq);
-    track_->OnDurable(seq);
-    end_ = EndOf(*window_.at(seq).record);
+    status = FinishLast(seq);
   }
   Moved();
+  return status;
+}
+
+absl::Status Ledger::FinishLast(uint64_t seq) {
+  ring_.Push(window_.at(seq).entry);
+  track_->AppendOwn(MetaOf(*window_.at(seq).entry));
+  rule_->OnOwnDurable(seq);
+  track_->OnDurable(seq);
+  end_ = EndOf(*window_.at(seq).record);
   return absl::OkStatus();
 }
 

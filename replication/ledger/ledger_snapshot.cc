@@ -15,10 +15,11 @@ absl::StatusOr<std::vector<EntryPtr>> Ledger::ReadLog(uint64_t first_seq, size_t
                                                       size_t bytes_max) {
   std::vector<EntryPtr> entries = ring_.Read(first_seq, records_max, bytes_max);
   if (!entries.empty()) return entries;
-  // Beyond the head, the store may have what an append left whose outcome was never known.
+  // Beyond the head, the store may have what an append left whose outcome is not known.
   HOLDFAST_ASSIGN_OR_RETURN(entries, store_.ReadLog(first_seq, records_max, bytes_max));
   MutexLock lock(mu_);
-  while (!entries.empty() && entries.back()->seq > track_->head_seq()) entries.pop_back();
+  const uint64_t head = ToldHead().seq;
+  while (!entries.empty() && entries.back()->seq > head) entries.pop_back();
   return entries;
 }
 

@@ -16,22 +16,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kStoreAgainFirst{50};
-constexpr milliseconds kStoreAgainMax{1000};
 // With policy degrade the commit rule speaks first, and then the answer is no longer unknown.
 constexpr milliseconds kGrace{200};
 
 }  // namespace
-
-bool MayStoreLater(const absl::Status& stored) {
-  return absl::IsResourceExhausted(stored) || absl::IsUnavailable(stored);
-}
-
-std::string FaultText(const absl::Status& fault) {
-  if (fault.ok()) return "";
-  return absl::IsUnavailable(fault) ? "the database of this node is away"
-                                    : "the disk of this node is full";
-}
 
 void Ledger::Submit(vault::Command command, WriteOptions options, WriteDone done) {
   command.primary = options_.node_id;
@@ -47,7 +35,7 @@ void Ledger::Submit(vault::Command command, WriteOptions options, WriteDone done
       refused = vault::Refuse(vault::Refusal::kOverloaded,
                               fmt::format("{} writes are waiting", queue_.size()));
     } else {
-      queue_.push_back({std::move(command), std::move(options), std::move(done)});
+      queue_.push_back({clock_.Mono(), std::move(command), std::move(options), std::move(done)});
     }
   }
   if (!refused.ok()) return done(refused);
@@ -186,43 +174,40 @@ absl::Status Ledger::StorePushed() {
   }
   const absl::Status stored = StoreAppend(entries, commits, history);
   if (!stored.ok() && !MayStoreLater(stored)) return stored;
+  if (absl::IsResourceExhausted(stored)) NoteFault(stored);
+  if (!stored.ok()) return absl::OkStatus();
   LogTail end = EndOf(*window_.at(head).record);
-  MutexLock lock(mu_);
-  if (stored.code() != store_fault_.code()) {
-    store_again_after_ = kStoreAgainFirst;
-    LogWarning("{}", stored.ok()
-                         ? "the store takes writes again"
-                         : FaultText(stored) + "; writes are refused until it takes them: " +
-                               holdfast::ToText(stored));
-  }
-  store_fault_ = stored;
-  if (!stored.ok()) {
-    store_again_at_ = clock_.Mono() + store_again_after_;
-    store_again_after_ = std::min(2 * store_again_after_, kStoreAgainMax);
-    return absl::OkStatus();
-  }
   unstored_ = 0;
-  rule_->OnOwnDurable(head);
-  track_->OnDurable(head);
-  end_ = std::move(end);
+  bool again = false;
+  {
+    MutexLock lock(mu_);
+    rule_->OnOwnDurable(head);
+    track_->OnDurable(head);
+    end_ = std::move(end);
+    again = !store_fault_.ok();
+  }
+  if (again) NoteFault(absl::OkStatus());
   return absl::OkStatus();
 }
 
-// What was sent has its place: the same bytes again, until there is room.
+// What was sent has its place: the same bytes again, until they are there.
 void Ledger::RetryStore() {
-  if (unstored_ == 0 || clock_.Mono() < store_again_at_) return;
   {
     MutexLock lock(mu_);
-    if (!failure_.ok()) return;
+    if (unstored_ == 0 && !lost_) return;
+    if (!failure_.ok() || clock_.Mono() < store_again_at_) return;
   }
+  if (!FindOut().ok() || unstored_ == 0) return;
   if (const absl::Status status = StorePushed(); !status.ok()) CloseWith(status);
 }
 
 // No longer leading: nothing more is planned in that epoch, so what could not be stored may go.
+// What may be stored all the same stays until that is found out.
 void Ledger::DropUnstored() {
   if (unstored_ == 0) return;
   const uint64_t seq = window_.head_seq() - unstored_;
   unstored_ = 0;
+  if (lost()) return ring_.CutAfter(seq);
   {
     MutexLock lock(mu_);
     store_fault_ = absl::OkStatus();
@@ -253,8 +238,10 @@ void Ledger::WriteBatch(std::vector<Waiting> writes) {
     // the first time is among it.
     const EntryMeta head = window_.head();
     const Wait wait{level, setting.wait + (setting.block ? milliseconds(0) : kGrace)};
+    MutexLock lock(mu_);
     answers_[wait].push_back({.seq = head.seq,
                               .deadline = clock_.Mono() + wait.longest,
+                              .block = setting.block,
                               .result = {.planned = *std::move(planned),
                                          .position = {head.epoch.number, head.seq},
                                          .level = level},

@@ -43,6 +43,7 @@ absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(Options options, storage::S
       std::unique_ptr<Ledger>(new Ledger(std::move(options), store, keys, clock, std::move(file)));
   HOLDFAST_RETURN_IF_ERROR(ledger->Load());
   ledger->writer_ = std::thread([raw = ledger.get()] { raw->Run(); });
+  ledger->deadlines_ = std::thread([raw = ledger.get()] { raw->WatchDeadlines(); });
   return ledger;
 }
 

@@ -182,7 +182,17 @@ bool FollowLoop::CarryOutOne(const FollowerEffects& effects, FollowerEffects& ne
     next = With([&](FollowerMachine& m) { return m.OnDisconnected(now, RandomShare()); });
     return true;
   }
-  if (effects.send_hello) SendHello();
+  if (effects.send_hello) {
+    // A hello says what this log is: first that has to be known.
+    if (const absl::Status known = deps_.ledger.Settle(); !known.ok()) {
+      next = With([&](FollowerMachine& m) {
+        return m.OnBatchRefused(false,
+                                "what the store holds is not known: " + holdfast::ToText(known));
+      });
+      return true;
+    }
+    SendHello();
+  }
   if (effects.persist_epoch) {
     const absl::StatusOr<EpochSeen> seen = deps_.book.OnSeen(*effects.persist_epoch);
     const bool good = seen.ok() && (*seen == EpochSeen::kHigher || *seen == EpochSeen::kCurrent);

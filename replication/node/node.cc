@@ -259,7 +259,7 @@ bool Node::Tick(const std::vector<Epoch>& seen) {
   for (const auto& [id, heard] : heard_) reports.push_back(FromMessage(heard.report));
   const std::optional<std::string> primary = PickPrimary(reports, promises.granted);
   follow_->SetPrimary(primary, primary ? FromMessage(heard_[*primary].report.epoch()) : Epoch{});
-  return handing_ != nullptr && !handing_->machine.done();
+  return handing_ != nullptr && !handing_->machine.done() && !handing_->record_lost;
 }
 
 // What was denied here, and what the rows say by now.

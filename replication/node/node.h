@@ -120,6 +120,7 @@ class Node : private PeerHandler {
   void Wake();
   bool Tick(const std::vector<Epoch>& seen);
   void FollowMembers();
+    bool record_lost = false;  // its answer: whether it is written is found out
   void WatchStreams();
   void TrimLog();
   void KeepMembers();

@@ -160,6 +160,16 @@ void Node::TickOrders(MonoTime now) {
                     "`holdfast status` shows when",
                     ToText(role_.epoch()))));
   }
+  if (handing_ && now >= handing_->until && handing_->record_lost) {
+    // It goes on all the same; only whoever ordered it waits no longer.
+    handing_->until = MonoTime::max();
+    Finish([done = std::exchange(handing_->done, [](const auto&) {})] {
+      done(vault::Refuse(Refusal::kRoleChangeUnderWay,
+                         "the database of this node is away: whether the hand-over is written will "
+                         "be found out when it is back, and goes on as it says; `holdfast status` "
+                         "shows when"));
+    });
+  }
   if (handing_ && now >= handing_->until) {
     FinishSwitchover(vault::Refuse(
         Refusal::kRoleChangeUnderWay,
@@ -240,6 +250,11 @@ void Node::CarryOut(const SwitchoverEffects& effects) {
 
 void Node::TickSwitchover(MonoTime now) {
   if (!handing_ || handing_->machine.done()) return;
+  if (handing_->record_lost) {
+    if (!deps_.ledger.progress().store_fault.ok()) return;  // The ledger asks its store.
+    if (!AppendHandOver()) return CarryOut(role_.OnHandOverNotWritten());
+    handing_->until = std::min(handing_->until, now + kOrderMax);
+  }
   CarryOut(handing_->machine.OnProgress(SwitchoverProgressNow(handing_->machine.target()), now));
 }
 

@@ -117,12 +117,14 @@ RoleEffects Node::StartEpoch(const Epoch& epoch) {
   return role_.OnHigherEpoch({epoch.number + 1, epoch.node_id});
 }
 
-// False: nothing was appended.
+// False: nothing was appended. What was perhaps is asked for again with each tick: TickSwitchover.
 bool Node::AppendHandOver() {
   if (!handing_) return false;
   HOLDFAST_CRASH_POINT("hand_over.append.before_record");
   const absl::StatusOr<uint64_t> seq = deps_.ledger.AppendHandOver(handing_->machine.target());
   HOLDFAST_CRASH_POINT("hand_over.append.after_record");
+  handing_->record_lost = absl::IsUnavailable(seq.status()) && !stop_;
+  if (handing_->record_lost) return true;
   if (seq.ok()) {
     handing_->machine.OnHandOverAppended(*seq);
     return true;

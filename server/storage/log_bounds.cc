@@ -80,36 +80,6 @@ absl::StatusOr<LogBounds> LogBounds::AfterAppend(const AppendBatch& batch,
   return after;
 }
 
-absl::StatusOr<LogBounds::Rest> LogBounds::RestOf(const AppendBatch& batch,
-                                                  const PointAt& point_at) const {
-  Rest rest{.batch = batch};
-  const uint64_t shown = applied.position.seq;
-  if (batch.applied.has_value() && batch.applied->position.seq < shown) {
-    rest.batch.rows = {};
-    rest.batch.applied.reset();
-  }
-  const absl::Span<const EntryPtr> entries = batch.entries;
-  if (entries.empty() || entries.front() == nullptr) return rest;
-  const uint64_t first = entries.front()->seq;
-  const uint64_t top = std::min(last.seq, first + entries.size() - 1);
-  uint64_t same = first - 1;  // up to here the log is the caller's
-  if (first <= top) {
-    // An entry that is the same has the same ones before it: the chain.
-    HOLDFAST_ASSIGN_OR_RETURN(const LogPoint there, point_at(top));
-    if (there.digest == entries[top - first]->digest) {
-      same = top;
-    } else if (first <= shown && shown <= top && applied.digest == entries[shown - first]->digest) {
-      same = shown;
-    }
-    rest.batch.entries.remove_prefix(same + 1 - first);
-  }
-  rest.known = same >= shown;
-  if (same >= last.seq || (!rest.known && rest.batch.entries.empty())) return rest;
-  HOLDFAST_RETURN_IF_ERROR(CheckCut(same));
-  rest.cut_after = same;
-  return rest;
-}
-
 absl::StatusOr<LogBounds> LogBounds::AfterCut(uint64_t seq, const PointAt& point_at) const {
   HOLDFAST_RETURN_IF_ERROR(CheckCut(seq));
   LogBounds after = *this;

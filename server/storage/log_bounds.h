@@ -22,14 +22,6 @@ struct LogBounds {
 
   // The bounds after `batch`, or why it is refused: applied must name the chain that is there.
   absl::StatusOr<LogBounds> AfterAppend(const AppendBatch& batch, const PointAt& point_at) const;
-  // What is left to do of a batch whose caller does not know how much of it is there already: the
-  // last Append was UNAVAILABLE (store.h).
-  struct Rest {
-    AppendBatch batch;
-    std::optional<uint64_t> cut_after = {};  // first, in the same transaction
-    bool known = false;                      // after it the caller knows the log again
-  };
-  absl::StatusOr<Rest> RestOf(const AppendBatch& batch, const PointAt& point_at) const;
   // The bounds once what lies beyond `seq` is cut: the same when nothing does.
   absl::StatusOr<LogBounds> AfterCut(uint64_t seq, const PointAt& point_at) const;
   // The same for one step of a trim up to `seq`.

@@ -38,9 +38,16 @@ void MemoryDisk::set_full(bool full) {
   full_ = full;
 }
 
-void MemoryDisk::set_away(bool away) {
+void MemoryDisk::set_away(bool away, bool lands) {
   MutexLock lock(mu_);
   away_ = away;
+  away_lands_ = away && lands;
+}
+
+void MemoryDisk::set_hanging(bool hanging) {
+  MutexLock lock(mu_);
+  hanging_ = hanging;
+  answers_.NotifyAll();
 }
 
 void MemoryDisk::set_schema_version(uint64_t version) {
@@ -79,7 +86,10 @@ MemoryStore::~MemoryStore() {
 
 absl::Status MemoryStore::Commit(std::function<void(MemoryDisk::Contents&)> change) {
   if (!failure_.ok()) return failure_;
-  if (disk_->away_) return absl::UnavailableError("memory store: it is away");
+  if (disk_->away_) {
+    if (std::exchange(disk_->away_lands_, false)) change(disk_->contents_);
+    return absl::UnavailableError("memory store: it is away");
+  }
   if (disk_->full_) return absl::ResourceExhaustedError("memory store: the disk is full");
   if (disk_->next_failure_.ok()) {
     change(disk_->contents_);
@@ -91,6 +101,22 @@ absl::Status MemoryStore::Commit(std::function<void(MemoryDisk::Contents&)> chan
   if (disk_->failure_lands_) disk_->landed_ = std::move(change);
   disk_->next_failure_ = absl::OkStatus();
   return failure_;
+}
+
+absl::Status MemoryStore::CommitLog(std::function<void(MemoryDisk::Contents&)> change) {
+  if (owed_) return absl::FailedPreconditionError("whether the last write is there was not asked");
+  const bool lands = disk_->away_ && disk_->away_lands_;
+  const absl::Status status = Commit(std::move(change));
+  owed_ = absl::IsUnavailable(status);
+  there_ = owed_ && lands;
+  return status;
+}
+
+absl::StatusOr<bool> MemoryStore::FindOut() {
+  MutexLock lock(disk_->mu_);
+  if (disk_->away_) return absl::UnavailableError("memory store: it is away");
+  owed_ = false;
+  return std::exchange(there_, false);
 }
 
 absl::StatusOr<LoadResult> MemoryStore::Load(const std::function<absl::Status(v1::Row&&)>& row) {
@@ -108,6 +134,7 @@ absl::StatusOr<LoadResult> MemoryStore::Load(const std::function<absl::Status(v1
 
 absl::Status MemoryStore::Append(const AppendBatch& batch) {
   MutexLock lock(disk_->mu_);
+  while (disk_->hanging_) disk_->answers_.Wait(disk_->mu_);
   if (!failure_.ok()) return failure_;
   const auto point_at = [log = &disk_->contents_.log, first = disk_->contents_.bounds.first_seq()](
                             uint64_t seq) -> absl::StatusOr<LogPoint> {
@@ -118,8 +145,8 @@ absl::Status MemoryStore::Append(const AppendBatch& batch) {
   std::vector<EntryPtr> entries(batch.entries.begin(), batch.entries.end());
   std::vector<v1::RowChange> changes;
   for (const v1::RowChange* change : batch.rows) changes.push_back(*change);
-  return Commit([after, entries = std::move(entries), changes = std::move(changes),
-                 facts = batch.facts](MemoryDisk::Contents& to) {
+  return CommitLog([after, entries = std::move(entries), changes = std::move(changes),
+                    facts = batch.facts](MemoryDisk::Contents& to) {
     to.log.insert(to.log.end(), entries.begin(), entries.end());
     for (const v1::RowChange& change : changes) ApplyChange(change, to);
     for (const auto& [name, value] : facts) to.facts[name] = value;
@@ -143,15 +170,16 @@ absl::StatusOr<std::vector<EntryPtr>> MemoryStore::ReadLog(uint64_t first_seq, s
   return out;
 }
 
-absl::Status MemoryStore::CutAfter(uint64_t seq) {
+absl::Status MemoryStore::CutAfter(uint64_t seq, const Facts& facts) {
   MutexLock lock(disk_->mu_);
   if (!failure_.ok()) return failure_;
   const LogBounds& bounds = disk_->contents_.bounds;
   HOLDFAST_RETURN_IF_ERROR(bounds.CheckCut(seq));
   if (seq >= bounds.last.seq) return absl::OkStatus();
-  return Commit([seq](MemoryDisk::Contents& to) {
+  return CommitLog([seq, facts](MemoryDisk::Contents& to) {
     while (!to.log.empty() && to.log.back()->seq > seq) to.log.pop_back();
     to.bounds.last = to.log.empty() ? to.bounds.before_first : PointOf(*to.log.back());
+    for (const auto& [name, value] : facts) to.facts[name] = value;
   });
 }
 
@@ -183,7 +211,7 @@ absl::Status MemoryStore::ReplaceBySnapshot(
     }
   }
   MutexLock lock(disk_->mu_);
-  return Commit([bounds, rows = std::move(rows), facts](MemoryDisk::Contents& to) {
+  return CommitLog([bounds, rows = std::move(rows), facts](MemoryDisk::Contents& to) {
     to.rows = rows;
     to.log.clear();
     to.bounds = bounds;

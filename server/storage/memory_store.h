@@ -32,8 +32,11 @@ class MemoryDisk {
   void FailNextCommit(absl::Status error, bool lands);
   // While it is full every write is RESOURCE_EXHAUSTED, and changes nothing.
   void set_full(bool full);
-  // While it is away every write is UNAVAILABLE, and changes nothing.
-  void set_away(bool away);
+  // While it is away every write is UNAVAILABLE, and changes nothing; or, `lands`, the first one
+  // does, and nobody is told.
+  void set_away(bool away, bool lands = false);
+  // While it hangs an append waits.
+  void set_hanging(bool hanging);
   void set_schema_version(uint64_t version);
   // A copy, as a power loss now would leave it.
   std::shared_ptr<MemoryDisk> Clone() const;
@@ -48,7 +51,10 @@ class MemoryDisk {
   std::function<void(Contents&)> landed_ ABSL_GUARDED_BY(mu_);
   bool full_ ABSL_GUARDED_BY(mu_) = false;
   bool away_ ABSL_GUARDED_BY(mu_) = false;
+  bool away_lands_ ABSL_GUARDED_BY(mu_) = false;
   bool opened_ ABSL_GUARDED_BY(mu_) = false;
+  bool hanging_ ABSL_GUARDED_BY(mu_) = false;
+  CondVar answers_;
 };
 
 // The store of tests and of the simulated cluster: the promises of store.h over a MemoryDisk.
@@ -61,13 +67,14 @@ class MemoryStore : public Store {
   absl::Status Append(const AppendBatch& batch) override;
   absl::StatusOr<std::vector<EntryPtr>> ReadLog(uint64_t first_seq, size_t records_max,
                                                 size_t bytes_max) override;
-  absl::Status CutAfter(uint64_t seq) override;
+  absl::Status CutAfter(uint64_t seq, const Facts& facts) override;
   absl::Status TrimUpTo(uint64_t seq) override;
   absl::Status ReplaceBySnapshot(
       const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,
       const Epoch& last_epoch, const Facts& facts) override;
   absl::Status PutFact(const std::string& name, const std::string& value) override;
   absl::StatusOr<std::optional<std::string>> GetFact(const std::string& name) override;
+  absl::StatusOr<bool> FindOut() override;
   absl::Status failure() const override;
 
  private:
@@ -76,9 +83,14 @@ class MemoryStore : public Store {
   // the disk was told.
   absl::Status Commit(std::function<void(MemoryDisk::Contents&)> change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(disk_->mu_);
+  // The same for what FindOut is asked about.
+  absl::Status CommitLog(std::function<void(MemoryDisk::Contents&)> change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(disk_->mu_);
 
   const std::shared_ptr<MemoryDisk> disk_;
   absl::Status failure_ ABSL_GUARDED_BY(disk_->mu_);
+  bool owed_ ABSL_GUARDED_BY(disk_->mu_) = false;  // as in postgres_store.h
+  bool there_ ABSL_GUARDED_BY(disk_->mu_) = false;
 };
 
 }  // namespace holdfast::storage

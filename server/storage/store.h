@@ -58,17 +58,16 @@ struct LoadResult {
 //             3. applied never goes back, and is never beyond the last entry.
 //             4. Rows are those of the log up to applied; nothing pending is in a row table.
 //             5. Facts survive everything, ReplaceBySnapshot included.
-// Threading   One writer thread for Load, Append, CutAfter, ReplaceBySnapshot. ReadLog, GetFact,
-//             PutFact, TrimUpTo and failure from any thread, at any time.
+// Threading   One writer thread for Load, Append, CutAfter, ReplaceBySnapshot, FindOut. ReadLog,
+//             GetFact, PutFact, TrimUpTo and failure from any thread, at any time.
 // Failure     INVALID_ARGUMENT or FAILED_PRECONDITION: refused before anything was written.
 //             RESOURCE_EXHAUSTED: no room; nothing was written, try again later.
-//             UNAVAILABLE: the server of the store is away; nothing was written, except that an
-//             Append may be there all the same. The next write that succeeds finds that out: after
-//             an UNAVAILABLE, an Append may begin at entries, and bring rows, that are there, and
-//             other entries than those beyond applied replace them.
-//             DATA_LOSS: a commit failed, and whether it is on disk is unknown until the store is
-//             opened again: from then on every write fails with DATA_LOSS that names the first
-//             error, reads go on. Also what is read and cannot be right.
+//             UNAVAILABLE: the server of the store is away, and the write may be there all the
+//             same. Of Append, CutAfter and ReplaceBySnapshot FindOut says which, and until it has
+//             said so none of them writes (FAILED_PRECONDITION). A fact is put again, a trim
+//             repeated. DATA_LOSS: a commit failed, and whether it is on disk is unknown until the
+//             store is opened again: from then on every write fails with DATA_LOSS that names the
+//             first error, reads go on. Also what is read and cannot be right.
 class Store {
  public:
   virtual ~Store() = default;
@@ -84,9 +83,9 @@ class Store {
   virtual absl::StatusOr<std::vector<EntryPtr>> ReadLog(uint64_t first_seq, size_t records_max,
                                                         size_t bytes_max) = 0;
 
-  // Drops entries beyond `seq`. FAILED_PRECONDITION when that would cut below applied: what was
-  // shown is not cut. Nothing happens when `seq` is not below the last.
-  virtual absl::Status CutAfter(uint64_t seq) = 0;
+  // Drops entries beyond `seq`, and puts `facts`. FAILED_PRECONDITION when that would cut below
+  // applied: what was shown is not cut. Nothing happens when `seq` is not below the last.
+  virtual absl::Status CutAfter(uint64_t seq, const Facts& facts = {}) = 0;
 
   // Drops entries up to `seq`, at most kTrimStepRecords in one transaction so that appends go
   // between the steps. FAILED_PRECONDITION beyond applied.
@@ -103,6 +102,10 @@ class Store {
   // Durable on return.
   virtual absl::Status PutFact(const std::string& name, const std::string& value) = 0;
   virtual absl::StatusOr<std::optional<std::string>> GetFact(const std::string& name) = 0;
+
+  // Whether the last Append, CutAfter or ReplaceBySnapshot, which was UNAVAILABLE, is there: read
+  // from the store, never guessed. UNAVAILABLE: it cannot be asked yet. False when none was.
+  virtual absl::StatusOr<bool> FindOut() { return false; }
 
   // OK, or why writes fail until the store is opened again.
   virtual absl::Status failure() const = 0;

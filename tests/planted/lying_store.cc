@@ -61,9 +61,13 @@ absl::StatusOr<std::vector<EntryPtr>> LyingStore::ReadLog(uint64_t first_seq, si
   return real_->ReadLog(first_seq, records_max, bytes_max);
 }
 
-absl::Status LyingStore::CutAfter(uint64_t seq) {
+absl::Status LyingStore::CutAfter(uint64_t seq, const storage::Facts& facts) {
   HOLDFAST_RETURN_IF_ERROR(Write(0));
-  return real_->CutAfter(seq);
+  storage::Facts less = facts;
+  if (Is(Fault::kHistoryNotWritten)) {
+    std::erase_if(less, [](const auto& fact) { return fact.first == kHistory; });
+  }
+  return real_->CutAfter(seq, less);
 }
 
 absl::Status LyingStore::TrimUpTo(uint64_t seq) {

@@ -24,7 +24,7 @@ class LyingStore : public storage::Store {
   absl::Status Append(const storage::AppendBatch& batch) override;
   absl::StatusOr<std::vector<EntryPtr>> ReadLog(uint64_t first_seq, size_t records_max,
                                                 size_t bytes_max) override;
-  absl::Status CutAfter(uint64_t seq) override;
+  absl::Status CutAfter(uint64_t seq, const storage::Facts& facts) override;
   absl::Status TrimUpTo(uint64_t seq) override;
   absl::Status ReplaceBySnapshot(
       const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next,
@@ -32,6 +32,7 @@ class LyingStore : public storage::Store {
       const storage::Facts& facts) override;
   absl::Status PutFact(const std::string& name, const std::string& value) override;
   absl::StatusOr<std::optional<std::string>> GetFact(const std::string& name) override;
+  absl::StatusOr<bool> FindOut() override { return real_->FindOut(); }
   absl::Status failure() const override { return real_->failure(); }
   void StopWaiting() override { real_->StopWaiting(); }
 

@@ -70,15 +70,24 @@ absl::Status PostgresStore::failure() const {
 
 void PostgresStore::StopWaiting() { parts_->watchdog.StopWaiting(); }
 
-absl::Status PostgresStore::Ready() {
+absl::Status PostgresStore::Ready(Kind kind) {
   HOLDFAST_RETURN_IF_ERROR(failure());
-  if (!open_.has_value()) return absl::OkStatus();
-  const absl::StatusOr<bool> there = writer_->Resolve();
-  HOLDFAST_RETURN_IF_ERROR(Settle(there.status()));
-  if (*there) bounds_ = *open_;
-  caller_behind_ = caller_behind_ || *there;
-  open_.reset();
-  return absl::OkStatus();
+  if (open_.has_value()) {
+    const absl::StatusOr<bool> there = writer_->Resolve();
+    HOLDFAST_RETURN_IF_ERROR(Settle(there.status()));
+    if (*there) bounds_ = open_->after;
+    if (open_->kind == Kind::kLog) there_ = *there;
+    open_.reset();
+  }
+  if (kind == Kind::kOther || !owed_) return absl::OkStatus();
+  return absl::FailedPreconditionError("whether the last write is there was not asked for");
+}
+
+absl::StatusOr<bool> PostgresStore::FindOut() {
+  MutexLock lock(writer_mu_);
+  HOLDFAST_RETURN_IF_ERROR(Ready(Kind::kOther));
+  owed_ = false;
+  return std::exchange(there_, false);
 }
 
 absl::Status PostgresStore::Settle(const absl::Status& status) {
@@ -95,13 +104,18 @@ absl::Status PostgresStore::Settle(const absl::Status& status) {
   return failure_;
 }
 
-absl::Status PostgresStore::Commit(const std::vector<std::string>& texts,
+absl::Status PostgresStore::Commit(Kind kind, const LogBounds& after,
+                                   const std::vector<std::string>& texts,
                                    const std::string& meta_changes) {
-  // Sent over a session that was lost while idle, its outcome could stay unknown.
-  HOLDFAST_RETURN_IF_ERROR(Settle(writer_->Query("SELECT 1").status()));
-  absl::Status status = writer_->Commit(texts, meta_changes);
-  if (writer_->open()) status = absl::DataLossError(std::string(status.message()));
-  return Settle(status);
+  return End(kind, after, writer_->Commit(texts, meta_changes));
+}
+
+absl::Status PostgresStore::End(Kind kind, const LogBounds& after, const absl::Status& status) {
+  if (writer_->open()) open_ = OpenWrite{kind, after};
+  const absl::Status settled = Settle(status);
+  if (settled.ok()) bounds_ = after;
+  if (absl::IsUnavailable(settled) && kind == Kind::kLog) owed_ = true;
+  return settled;
 }
 
 absl::StatusOr<LogPoint> PostgresStore::PointAt(uint64_t seq) {
@@ -126,27 +140,12 @@ absl::StatusOr<LoadResult> PostgresStore::Load(const std::function<absl::Status(
 
 absl::Status PostgresStore::Append(const AppendBatch& batch) {
   MutexLock lock(writer_mu_);
-  HOLDFAST_RETURN_IF_ERROR(Ready());
+  HOLDFAST_RETURN_IF_ERROR(Ready(Kind::kLog));
   const auto point_at = [this](uint64_t seq)
                             ABSL_NO_THREAD_SAFETY_ANALYSIS { return PointAt(seq); };
-  LogBounds::Rest rest{.batch = batch, .known = true};
-  std::vector<std::string> texts;
-  LogBounds before = bounds_;
-  if (caller_behind_) {
-    HOLDFAST_ASSIGN_OR_RETURN(rest, bounds_.RestOf(batch, point_at));
-    const uint64_t cut_after = rest.cut_after.value_or(bounds_.last.seq);
-    HOLDFAST_ASSIGN_OR_RETURN(before, bounds_.AfterCut(cut_after, point_at));
-    if (rest.cut_after) texts.push_back(DeleteEntries(cut_after + 1, bounds_.last.seq));
-  }
-  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, before.AfterAppend(rest.batch, point_at));
-  for (std::string& text : TextsOf(rest.batch)) texts.push_back(std::move(text));
-  const bool moved = rest.batch.applied.has_value();
-  const absl::Status status = writer_->Commit(texts, moved ? MetaOf(after) : std::string());
-  if (writer_->open()) open_ = after;
-  HOLDFAST_RETURN_IF_ERROR(Settle(status));
-  bounds_ = after;
-  caller_behind_ = !rest.known;
-  return absl::OkStatus();
+  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, bounds_.AfterAppend(batch, point_at));
+  const bool moved = batch.applied.has_value();
+  return Commit(Kind::kLog, after, TextsOf(batch), moved ? MetaOf(after) : std::string());
 }
 
 absl::StatusOr<std::vector<EntryPtr>> PostgresStore::ReadLog(uint64_t first_seq, size_t records_max,
@@ -157,26 +156,26 @@ absl::StatusOr<std::vector<EntryPtr>> PostgresStore::ReadLog(uint64_t first_seq,
                      records_max, bytes_max);
 }
 
-absl::Status PostgresStore::CutAfter(uint64_t seq) {
+absl::Status PostgresStore::CutAfter(uint64_t seq, const Facts& facts) {
   MutexLock lock(writer_mu_);
-  HOLDFAST_RETURN_IF_ERROR(Ready());
+  HOLDFAST_RETURN_IF_ERROR(Ready(Kind::kLog));
   const auto point_at = [this](uint64_t at) ABSL_NO_THREAD_SAFETY_ANALYSIS { return PointAt(at); };
   HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, bounds_.AfterCut(seq, point_at));
   if (after.last.seq == bounds_.last.seq) return absl::OkStatus();
-  HOLDFAST_RETURN_IF_ERROR(Commit({DeleteEntries(seq + 1, bounds_.last.seq)}, ""));
-  bounds_ = after;
-  return absl::OkStatus();
+  std::vector<std::string> texts{DeleteEntries(seq + 1, bounds_.last.seq)};
+  if (!facts.empty()) texts.push_back(WriteFacts(facts));
+  return Commit(Kind::kLog, after, texts, "");
 }
 
 absl::StatusOr<bool> PostgresStore::TrimStep(uint64_t seq) {
-  HOLDFAST_RETURN_IF_ERROR(Ready());
+  HOLDFAST_RETURN_IF_ERROR(Ready(Kind::kOther));
   const auto point_at = [this](uint64_t at) ABSL_NO_THREAD_SAFETY_ANALYSIS { return PointAt(at); };
   const uint64_t first = bounds_.first_seq();
   HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, bounds_.AfterTrimStep(seq, point_at));
   const uint64_t last = after.before_first.seq;
   if (last < first) return true;
-  HOLDFAST_RETURN_IF_ERROR(Commit({DeleteEntries(first, last)}, MetaOf(after)));
-  bounds_ = after;
+  HOLDFAST_RETURN_IF_ERROR(
+      Commit(Kind::kOther, after, {DeleteEntries(first, last)}, MetaOf(after)));
   return last == seq;
 }
 
@@ -223,7 +222,7 @@ absl::Status PostgresStore::ReplaceBySnapshot(
     const Epoch& last_epoch, const Facts& facts) {
   HOLDFAST_ASSIGN_OR_RETURN(const LogBounds after, LogBounds::OfSnapshot(applied, last_epoch));
   MutexLock lock(writer_mu_);
-  HOLDFAST_RETURN_IF_ERROR(Ready());
+  HOLDFAST_RETURN_IF_ERROR(Ready(Kind::kLog));
   bool steps_failed = false;
   const absl::Status status = writer_->CommitSteps(
       [&](Session& session) -> absl::Status {
@@ -237,17 +236,13 @@ absl::Status PostgresStore::ReplaceBySnapshot(
       MetaOf(after));
   // A sender that broke off is no fault of the database: its error goes out as it is.
   if (steps_failed && !absl::IsDataLoss(status) && !writer_->open()) return status;
-  if (writer_->open()) return Settle(absl::DataLossError(std::string(status.message())));
-  HOLDFAST_RETURN_IF_ERROR(Settle(status));
-  bounds_ = after;
-  caller_behind_ = false;
-  return absl::OkStatus();
+  return End(Kind::kLog, after, status);
 }
 
 absl::Status PostgresStore::PutFact(const std::string& name, const std::string& value) {
   MutexLock lock(writer_mu_);
-  HOLDFAST_RETURN_IF_ERROR(Ready());
-  return Commit({WriteFacts({{name, value}})}, "");
+  HOLDFAST_RETURN_IF_ERROR(Ready(Kind::kOther));
+  return Commit(Kind::kOther, bounds_, {WriteFacts({{name, value}})}, "");
 }
 
 absl::StatusOr<std::optional<std::string>> PostgresStore::GetFact(const std::string& name) {

@@ -46,13 +46,14 @@ class PostgresStore : public Store {
   absl::Status Append(const AppendBatch& batch) override;
   absl::StatusOr<std::vector<EntryPtr>> ReadLog(uint64_t first_seq, size_t records_max,
                                                 size_t bytes_max) override;
-  absl::Status CutAfter(uint64_t seq) override;
+  absl::Status CutAfter(uint64_t seq, const Facts& facts) override;
   absl::Status TrimUpTo(uint64_t seq) override;
   absl::Status ReplaceBySnapshot(
       const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,
       const Epoch& last_epoch, const Facts& facts) override;
   absl::Status PutFact(const std::string& name, const std::string& value) override;
   absl::StatusOr<std::optional<std::string>> GetFact(const std::string& name) override;
+  absl::StatusOr<bool> FindOut() override;
   absl::Status failure() const override;
   void StopWaiting() override;
 
@@ -60,10 +61,16 @@ class PostgresStore : public Store {
   struct Parts;
   PostgresStore(DatabaseOptions options, const Clock& clock);
   absl::Status Start();
-  absl::Status Commit(const std::vector<std::string>& texts, const std::string& meta_changes)
+  // Whose outcome somebody has to ask for: FindOut.
+  enum class Kind { kLog, kOther };
+  // A write that brings `after`. Its outcome may stay unknown: UNAVAILABLE.
+  absl::Status Commit(Kind kind, const LogBounds& after, const std::vector<std::string>& texts,
+                      const std::string& meta_changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+  absl::Status End(Kind kind, const LogBounds& after, const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
-  // Before each write: OK when what is in the database is known.
-  absl::Status Ready() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+  // Before each write: OK when what is in the database is known, here and, for one of the log, to
+  // whoever asked for the last one.
+  absl::Status Ready(Kind kind) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
   // Poisons the store unless the error says that nothing was written.
   absl::Status Settle(const absl::Status& status);
   absl::StatusOr<LogPoint> PointAt(uint64_t seq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
@@ -76,9 +83,14 @@ class PostgresStore : public Store {
   Mutex writer_mu_;
   std::unique_ptr<Writer> writer_ ABSL_GUARDED_BY(writer_mu_);
   LogBounds bounds_ ABSL_GUARDED_BY(writer_mu_);
-  // Those of an Append of which it is not known whether it is there.
-  std::optional<LogBounds> open_ ABSL_GUARDED_BY(writer_mu_);
-  bool caller_behind_ ABSL_GUARDED_BY(writer_mu_) = false;  // it turned out to be there
+  struct OpenWrite {
+    Kind kind;
+    LogBounds after;
+  };
+  // A write of which it is not known whether it is there.
+  std::optional<OpenWrite> open_ ABSL_GUARDED_BY(writer_mu_);
+  bool owed_ ABSL_GUARDED_BY(writer_mu_) = false;   // one of the log was UNAVAILABLE: FindOut
+  bool there_ ABSL_GUARDED_BY(writer_mu_) = false;  // and turned out to be there
   Mutex reader_mu_;
   std::unique_ptr<Reader> reader_ ABSL_GUARDED_BY(reader_mu_);
   mutable Mutex failure_mu_;

@@ -160,7 +160,7 @@ absl::StatusOr<std::vector<EntryPtr>> SqliteStore::ReadLog(uint64_t first_seq, s
   return entries;
 }
 
-absl::Status SqliteStore::CutAfter(uint64_t seq) {
+absl::Status SqliteStore::CutAfter(uint64_t seq, const Facts& facts) {
   MutexLock lock(writer_mu_);
   HOLDFAST_RETURN_IF_ERROR(failure());
   Connection& writer = *writer_;
@@ -169,7 +169,13 @@ absl::Status SqliteStore::CutAfter(uint64_t seq) {
   }));
   const uint64_t last = bounds_.last.seq;
   if (after.last.seq == last) return absl::OkStatus();
-  HOLDFAST_RETURN_IF_ERROR(Commit([&] { return DeleteEntries(writer, seq + 1, last); }));
+  HOLDFAST_RETURN_IF_ERROR(Commit([&]() -> absl::Status {
+    HOLDFAST_RETURN_IF_ERROR(DeleteEntries(writer, seq + 1, last));
+    for (const auto& [name, value] : facts) {
+      HOLDFAST_RETURN_IF_ERROR(WriteFact(writer, name, value));
+    }
+    return absl::OkStatus();
+  }));
   bounds_ = after;
   return absl::OkStatus();
 }

@@ -41,7 +41,7 @@ class SqliteStore : public Store {
   absl::Status Append(const AppendBatch& batch) override;
   absl::StatusOr<std::vector<EntryPtr>> ReadLog(uint64_t first_seq, size_t records_max,
                                                 size_t bytes_max) override;
-  absl::Status CutAfter(uint64_t seq) override;
+  absl::Status CutAfter(uint64_t seq, const Facts& facts) override;
   absl::Status TrimUpTo(uint64_t seq) override;
   absl::Status ReplaceBySnapshot(
       const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,

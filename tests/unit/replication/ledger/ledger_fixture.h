@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
@@ -36,9 +37,7 @@ class TestNode {
   absl::Status Open(std::chrono::milliseconds commit_wait_max = std::chrono::milliseconds(100),
                     size_t pending_writes_max = kPendingRecordsMax) {
     keys_ = std::make_unique<crypto::KeyRing>(root_->Clone(), "test");
-    auto store = storage::MemoryStore::Open(disk_);
-    if (!store.ok()) return store.status();
-    store_ = *std::move(store);
+    if (absl::Status opened = OpenStore(); !opened.ok()) return opened;
     auto ledger = Ledger::Open({.node_id = name_,
                                 .committed_path = folder_ + "/committed",
                                 .commit_wait_max = commit_wait_max,
@@ -127,6 +126,10 @@ class TestNode {
     return (*store)->Append({.rows = rows, .applied = loaded->applied});
   }
 
+  // In place of the store in memory.
+  using Opener = std::function<absl::StatusOr<std::unique_ptr<storage::Store>>()>;
+  void UseStore(Opener opener) { opener_ = std::move(opener); }
+
   Ledger& ledger() { return *ledger_; }
   storage::Store& store() { return *store_; }
   const Clock& clock() const { return clock_; }
@@ -136,13 +139,25 @@ class TestNode {
   const std::string& folder() const { return folder_; }
 
  private:
+  absl::Status OpenStore() {
+    if (opener_) {
+      auto store = opener_();
+      if (store.ok()) store_ = *std::move(store);
+      return store.status();
+    }
+    auto store = storage::MemoryStore::Open(disk_);
+    if (store.ok()) store_ = *std::move(store);
+    return store.status();
+  }
+
   const std::string name_;
   const std::shared_ptr<const SecretBytes> root_;
+  Opener opener_;
   std::shared_ptr<storage::MemoryDisk> disk_;
   std::string folder_;
   RealClock clock_;
   std::unique_ptr<crypto::KeyRing> keys_;
-  std::unique_ptr<storage::MemoryStore> store_;
+  std::unique_ptr<storage::Store> store_;
   std::unique_ptr<Ledger> ledger_;
 };
 

@@ -1,6 +1,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -111,7 +112,7 @@ TEST_F(LostServerTest, ARestartOfTheServerIsSurvivedByWritesReadsAndFacts) {
   EXPECT_EQ(Counts(), Expected(acknowledged));
 }
 
-TEST_F(LostServerTest, AServerThatStaysAwayIsAnAnswerAndTheSameAppendFindsOutLater) {
+TEST_F(LostServerTest, AServerThatStaysAwayIsAnAnswerAndTheAppendIsFoundOutLater) {
   auto opened = Open(/*by_proxy=*/true, std::chrono::milliseconds(500));
   ASSERT_TRUE(opened.ok()) << opened.status();
   PostgresStore& store = **opened;
@@ -126,18 +127,27 @@ TEST_F(LostServerTest, AServerThatStaysAwayIsAnAnswerAndTheSameAppendFindsOutLat
     EXPECT_EQ(status.code(), StatusCode::kUnavailable) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr("is not known"));
     EXPECT_EQ(store.PutFact("a", "1").code(), StatusCode::kUnavailable) << "before that is known";
-    EXPECT_EQ(AppendOne(store, seq).code(), StatusCode::kUnavailable);
+    EXPECT_EQ(store.FindOut().status().code(), StatusCode::kUnavailable);
     EXPECT_TRUE(store.failure().ok()) << store.failure();
     proxy_.Refuse(false);
-    EXPECT_TRUE(AppendOne(store, seq++).ok()) << store.failure();
-    EXPECT_TRUE(AppendOne(store, seq++).ok()) << store.failure();
+    EXPECT_TRUE(store.PutFact("a", "1").ok());
+    EXPECT_EQ(AppendOne(store, seq).code(), StatusCode::kFailedPrecondition) << "not asked for";
+    const auto there = store.FindOut();
+    ASSERT_TRUE(there.ok()) << there.status();
+    EXPECT_EQ(*there, fault == SocketProxy::Fault::kAfter);
+    EXPECT_FALSE(*store.FindOut()) << "asked for once";
+    if (!*there) {
+      EXPECT_TRUE(AppendOne(store, seq).ok()) << store.failure();
+    }
+    EXPECT_TRUE(AppendOne(store, ++seq).ok()) << store.failure();
+    ++seq;
     EXPECT_EQ(Counts(), Expected(seq - 1));
   }
   opened->reset();
   EXPECT_EQ(MustOpen()->Load([](v1::Row&&) { return absl::OkStatus(); })->last.seq, seq - 1);
 }
 
-TEST_F(LostServerTest, AnAppendThatWasThereAfterAllGivesWayToAnother) {
+TEST_F(LostServerTest, AnAppendThatIsThereAfterAllCanBeCut) {
   auto opened = Open(/*by_proxy=*/true, std::chrono::milliseconds(500));
   ASSERT_TRUE(opened.ok()) << opened.status();
   PostgresStore& store = **opened;
@@ -147,7 +157,9 @@ TEST_F(LostServerTest, AnAppendThatWasThereAfterAllGivesWayToAnother) {
   const EntryPtr two[] = {EntryAt(2), EntryAt(3)};
   ASSERT_EQ(store.Append({.entries = two}).code(), StatusCode::kUnavailable);
   proxy_.Refuse(false);
-  EXPECT_TRUE(store.PutFact("a", "1").ok());
+  EXPECT_TRUE(*store.FindOut());
+  EXPECT_TRUE(store.CutAfter(1, {{"history", "short"}}).ok());
+  EXPECT_EQ(*store.GetFact("history"), "short");
   auto other = std::make_shared<LogEntry>(*EntryAt(2));
   other->epoch.number = 7;
   other->digest[0] ^= 1;
@@ -157,7 +169,7 @@ TEST_F(LostServerTest, AnAppendThatWasThereAfterAllGivesWayToAnother) {
   EXPECT_EQ(Sql("SELECT count(*) FROM holdfast.log"), "2");
 }
 
-TEST_F(LostServerTest, AnIdleServerThatWentAwayLeavesNothingOpen) {
+TEST_F(LostServerTest, AnIdleServerThatWentAwayIsWaitedForByWhoeverAsksAgain) {
   auto opened = Open(/*by_proxy=*/true, std::chrono::milliseconds(300));
   ASSERT_TRUE(opened.ok()) << opened.status();
   PostgresStore& store = **opened;
@@ -167,11 +179,64 @@ TEST_F(LostServerTest, AnIdleServerThatWentAwayLeavesNothingOpen) {
   proxy_.CutAll();
   EXPECT_EQ(store.PutFact("a", "1").code(), StatusCode::kUnavailable);
   EXPECT_EQ(store.TrimUpTo(1).code(), StatusCode::kUnavailable);
-  EXPECT_EQ(store.CutAfter(2).code(), StatusCode::kOk) << "nothing to cut";
+  EXPECT_EQ(store.CutAfter(2, {}).code(), StatusCode::kUnavailable);
   EXPECT_TRUE(store.failure().ok()) << store.failure();
   proxy_.Refuse(false);
   EXPECT_TRUE(store.PutFact("a", "1").ok());
   EXPECT_TRUE(store.TrimUpTo(1).ok());
+}
+
+// A cut, a fact, a trim and a snapshot: none of them closes the store, and each is what is there.
+TEST_F(LostServerTest, WhateverWasWrittenIsFoundOutWhenTheServerIsBack) {
+  for (const auto fault : {SocketProxy::Fault::kAfter, SocketProxy::Fault::kBefore}) {
+    const bool lands = fault == SocketProxy::Fault::kAfter;
+    auto opened = Open(/*by_proxy=*/true, std::chrono::milliseconds(300));
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    PostgresStore& store = **opened;
+    const uint64_t last = store.Load([](v1::Row&&) { return absl::OkStatus(); })->last.seq;
+    ASSERT_TRUE(AppendOne(store, last + 1).ok());
+    const EntryPtr pending[] = {EntryAt(last + 2), EntryAt(last + 3)};
+    ASSERT_TRUE(store.Append({.entries = pending}).ok());
+    const auto lose = [&](const std::string& mark, const std::function<absl::Status()>& write) {
+      proxy_.Refuse(true);
+      proxy_.Plan(fault, mark);
+      EXPECT_EQ(write().code(), StatusCode::kUnavailable);
+      EXPECT_FALSE(proxy_.planned());
+      proxy_.Refuse(false);
+    };
+    lose("COMMIT", [&] { return store.CutAfter(last + 2, {{"history", std::to_string(last)}}); });
+    EXPECT_EQ(*store.FindOut(), lands);
+    EXPECT_EQ(Sql("SELECT max(seq) FROM holdfast.log"), std::to_string(last + (lands ? 2 : 3)));
+    EXPECT_EQ(store.GetFact("history")->has_value(), lands);
+    EXPECT_TRUE(store.CutAfter(last + 2, {}).ok());
+
+    lose(kCommitMark, [&] { return store.PutFact("granted", "7"); });
+    EXPECT_EQ(Sql("SELECT count(*) FROM holdfast.facts WHERE name = 'granted'"), lands ? "1" : "0");
+    EXPECT_TRUE(store.PutFact("granted", "8").ok());
+    EXPECT_EQ(**store.GetFact("granted"), "8");
+
+    lose(kCommitMark, [&] { return store.TrimUpTo(last + 1); });
+    EXPECT_TRUE(store.TrimUpTo(last + 1).ok());
+    EXPECT_EQ(Sql("SELECT min(seq) FROM holdfast.log"), std::to_string(last + 2));
+
+    int given = 0;
+    const auto next = [&]() -> absl::StatusOr<std::optional<v1::Row>> {
+      if (++given > 1) return std::optional<v1::Row>();
+      return std::optional<v1::Row>(AccountRow(1, "new"));
+    };
+    const EntryPtr at = EntryAt(last + 9);
+    lose("COMMIT", [&] { return store.ReplaceBySnapshot(next, AppliedAt(at), at->epoch, {}); });
+    EXPECT_EQ(*store.FindOut(), lands);
+    EXPECT_EQ(store.Load([](v1::Row&&) { return absl::OkStatus(); })->last.seq,
+              last + (lands ? 9 : 2));
+    EXPECT_TRUE(store.failure().ok()) << store.failure();
+    EXPECT_TRUE(store.PutFact("history", "").ok());
+    opened->reset();
+    Sql("DELETE FROM holdfast.facts WHERE name IN ('history', 'granted')");
+    if (lands) {
+      EXPECT_EQ(Sql("SELECT count(*) FROM holdfast.accounts"), "1");
+    }
+  }
 }
 
 TEST_F(LostServerTest, AProcessThatEndsWaitsForNoServer) {
