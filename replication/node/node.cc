@@ -90,7 +90,8 @@ absl::Status Node::Start(const std::string& peer_address) {
     last = now;
     Wake();
   });
-  HOLDFAST_ASSIGN_OR_RETURN(server_, PeerServer::Start(peer_address, deps_.tls, *this));
+  HOLDFAST_ASSIGN_OR_RETURN(server_,
+                            PeerServer::Start(peer_address, deps_.tls, *this, deps_.clock));
   FollowMembers();
   {
     MutexLock lock(mu_);
@@ -186,6 +187,7 @@ void Node::Run() {
     collect_at = now + kTickEvery;
     FollowMembers();
     EndStreamsOfStrangers();
+    server_->TellRefused();
     SettleDenials();
     WatchStreams();
     CollectOwnJournal();

@@ -8,6 +8,8 @@
 
 #include "holdfast/v1/peer.grpc.pb.h"
 #include "replication/peer/grpc_status.h"
+#include "replication/peer/refused_lines.h"
+#include "server/base/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/crypto/certificate.h"
 #include "server/observe/log.h"
@@ -22,10 +24,48 @@ constexpr int kPingEveryMinMs = 10'000;
 constexpr int kPingEveryMs = 5'000;
 constexpr int kPingTimeoutMs = 5'000;
 
-// Of a handshake that fails nobody else hears: it never becomes a call.
+// Of a handshake that fails nobody else hears: it never becomes a call. gRPC has one log for a
+// process, so the newest server takes it.
+class ErrorLog {
+ public:
+  static ErrorLog& Get() {
+    static ErrorLog log;
+    return log;
+  }
+  void SetClock(const Clock* clock) {
+    MutexLock lock(mu_);
+    clock_ = clock;
+  }
+  void DropClock(const Clock* clock) {
+    MutexLock lock(mu_);
+    if (clock_ == clock) clock_ = nullptr;
+  }
+  void Note(const gpr_log_func_args& line) {
+    MutexLock lock(mu_);
+    if (clock_ == nullptr) return;
+    Tell(lines_.Note(fmt::format("{}:{}", line.file, line.line), line.message, clock_->Mono()));
+  }
+  void TellDue() {
+    MutexLock lock(mu_);
+    if (clock_ != nullptr) Tell(lines_.Due(clock_->Mono()));
+  }
+  uint64_t count() const {
+    MutexLock lock(mu_);
+    return lines_.count();
+  }
+
+ private:
+  static void Tell(const std::optional<std::string>& line) {
+    if (line) LogWarning("peer port: {}", *line);
+  }
+
+  mutable Mutex mu_;
+  const Clock* clock_ ABSL_GUARDED_BY(mu_) = nullptr;
+  RefusedLines lines_ ABSL_GUARDED_BY(mu_);
+};
+
 void ToOurLog(gpr_log_func_args* line) {
-  if (line->severity != GPR_LOG_SEVERITY_ERROR) return;
-  LogWarning("peer port: {}", line->message);
+  if (line->severity == GPR_LOG_SEVERITY_ERROR) ErrorLog::Get().Note(*line);
 }
 
 class GrpcFollowerConnection : public FollowerConnection {
@@ -123,9 +163,14 @@ class PeerService : public v1::Peer::Service {
 
 class GrpcPeerServer : public PeerServer {
  public:
-  GrpcPeerServer(std::string cluster_id, PeerHandler& handler)
-      : service_(std::move(cluster_id), handler) {}
-  ~GrpcPeerServer() override { Stop(); }
+  GrpcPeerServer(std::string cluster_id, PeerHandler& handler, const Clock& clock)
+      : clock_(clock), service_(std::move(cluster_id), handler) {
+    ErrorLog::Get().SetClock(&clock_);
+  }
+  ~GrpcPeerServer() override {
+    Stop();
+    ErrorLog::Get().DropClock(&clock_);
+  }
 
   absl::Status Listen(const std::string& address, const PeerTls& tls) {
     grpc::SslServerCredentialsOptions options(
@@ -154,6 +199,8 @@ class GrpcPeerServer : public PeerServer {
     return absl::OkStatus();
   }
   int port() const override { return port_; }
+  uint64_t refused() const override { return ErrorLog::Get().count(); }
+  void TellRefused() override { ErrorLog::Get().TellDue(); }
   void Stop() override {
     if (server_ == nullptr) return;
     server_->Shutdown(gpr_now(GPR_CLOCK_MONOTONIC));  // at once: followers dial again by themselves
@@ -162,6 +209,7 @@ class GrpcPeerServer : public PeerServer {
   }
 
  private:
+  const Clock& clock_;
   PeerService service_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
@@ -171,10 +219,11 @@ class GrpcPeerServer : public PeerServer {
 
 absl::StatusOr<std::unique_ptr<PeerServer>> PeerServer::Start(const std::string& address,
                                                               const PeerTls& tls,
-                                                              PeerHandler& handler) {
+                                                              PeerHandler& handler,
+                                                              const Clock& clock) {
   gpr_set_log_function(ToOurLog);
   grpc::EnableDefaultHealthCheckService(true);
-  auto server = std::make_unique<GrpcPeerServer>(tls.cluster_id, handler);
+  auto server = std::make_unique<GrpcPeerServer>(tls.cluster_id, handler, clock);
   HOLDFAST_RETURN_IF_ERROR(server->Listen(address, tls));
   return std::unique_ptr<PeerServer>(std::move(server));
 }

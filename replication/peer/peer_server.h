@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "holdfast/v1/peer.pb.h"
 #include "replication/peer/peer_tls.h"
+#include "server/base/clock.h"
 
 namespace holdfast::replication {
 
@@ -58,15 +59,19 @@ class PeerHandler {
 // does not get past the handshake; one that is no member any more gets PERMISSION_DENIED.
 //
 // Threading   Thread-safe.
-// Ownership   Borrows the handler, which must outlive it.
+// Ownership   Borrows handler and clock, which must outlive it.
 class PeerServer {
  public:
   // `address` is host:port; port 0 takes a free one. UNAVAILABLE names the address when in use.
   static absl::StatusOr<std::unique_ptr<PeerServer>> Start(const std::string& address,
-                                                           const PeerTls& tls,
-                                                           PeerHandler& handler);
+                                                           const PeerTls& tls, PeerHandler& handler,
+                                                           const Clock& clock);
   virtual ~PeerServer() = default;
   virtual int port() const = 0;
+  // Handshakes that failed, and what else gRPC calls an error, in this process.
+  virtual uint64_t refused() const = 0;
+  // Now and then: says in the log what was counted of them.
+  virtual void TellRefused() = 0;
   // Ends streams and calls, then returns.
   virtual void Stop() = 0;
 };

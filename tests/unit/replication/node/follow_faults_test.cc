@@ -17,7 +17,7 @@ class ScriptedPrimary : public PeerHandler {
   using Twist = std::function<void(std::vector<v1::PrimaryFrame>& frames)>;
 
   explicit ScriptedPrimary(Member& member) : member_(member) {
-    server_ = *PeerServer::Start(member.Address(), member.tls(), *this);
+    server_ = *PeerServer::Start(member.Address(), member.tls(), *this, member.disk().clock());
   }
   // Ends the stream; the next ones are twisted so. Null: says what is right.
   void Set(Twist twist) {

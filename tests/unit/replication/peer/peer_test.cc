@@ -94,9 +94,10 @@ class PeerTest : public ::testing::Test {
       : authority_(MakeAuthority("c1")),
         a_(MakeMember(authority_, "c1", "a")),
         b_(MakeMember(authority_, "c1", "b")),
-        server_(*PeerServer::Start("127.0.0.1:0", a_, handler_)) {}
+        server_(*PeerServer::Start("127.0.0.1:0", a_, handler_, clock_)) {}
   std::string Address() const { return "127.0.0.1:" + std::to_string(server_->port()); }
 
+  RealClock clock_;
   crypto::CertificateAuthority authority_;
   PeerTls a_;
   PeerTls b_;
@@ -124,6 +125,27 @@ TEST_F(PeerTest, ACertificateOfAnotherClusterDoesNotGetPastTheHandshake) {
   stranger.ca_certificate = authority_.certificate_pem;  // it trusts us, we do not trust it
   const auto answer = PeerClient::Make(Address(), "a", stranger)->Exchange({}, 5s);
   EXPECT_EQ(answer.status().code(), absl::StatusCode::kUnavailable) << answer.status();
+}
+
+TEST_F(PeerTest, StrangersAreCountedAndDoNotFillTheLog) {
+  const crypto::CertificateAuthority other = MakeAuthority("c2");
+  PeerTls stranger = MakeMember(other, "c1", "b");
+  stranger.ca_certificate = authority_.certificate_pem;
+  const uint64_t before = server_->refused();
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 20; ++i) {
+    const auto answer = PeerClient::Make(Address(), "a", stranger)->Exchange({}, 5s);
+    EXPECT_FALSE(answer.ok());
+  }
+  server_->TellRefused();
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_GE(server_->refused(), before + 20);
+  size_t lines = 0;
+  for (size_t at = log.find("peer port:"); at != std::string::npos;
+       at = log.find("peer port:", at + 1)) {
+    ++lines;
+  }
+  EXPECT_LE(lines, 4u) << log;
 }
 
 TEST_F(PeerTest, AServerOfAnotherClusterIsNotTalkedTo) {
@@ -234,7 +256,7 @@ TEST_F(PeerTest, CallsAndStreamsToASilentMemberCanBeEnded) {
 }
 
 TEST_F(PeerTest, APortInUseIsNamed) {
-  const auto second = PeerServer::Start(Address(), a_, handler_);
+  const auto second = PeerServer::Start(Address(), a_, handler_, clock_);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(Address()));
 }
