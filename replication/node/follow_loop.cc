@@ -85,6 +85,11 @@ LinkView FollowLoop::View() const {
   return view;
 }
 
+std::map<std::string, uint64_t> FollowLoop::Ends() const {
+  MutexLock lock(mu_);
+  return ends_;
+}
+
 template <typename Fn>
 FollowerEffects FollowLoop::With(Fn fn) {
   MutexLock lock(mu_);
@@ -169,6 +174,7 @@ bool FollowLoop::CarryOutOne(const FollowerEffects& effects, FollowerEffects& ne
     {
       MutexLock lock(mu_);
       fault_ = effects.drop_detail;
+      ++ends_[ToText(*effects.drop)];
     }
     HangUp();
     deps_.ledger.Unfollow();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,8 @@ class FollowLoop {
   // A grant raised the bar.
   void Granted(const Epoch& epoch);
   LinkView View() const;
+  // Streams that ended, by the reason; of this process.
+  std::map<std::string, uint64_t> Ends() const;
 
  private:
   using Event = std::function<FollowerEffects(FollowerMachine&)>;
@@ -122,6 +125,7 @@ class FollowLoop {
   std::optional<Epoch> granted_ ABSL_GUARDED_BY(mu_);
   std::deque<Incoming> frames_ ABSL_GUARDED_BY(mu_);
   std::string fault_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, uint64_t> ends_ ABSL_GUARDED_BY(mu_);
   uint64_t connection_id_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t snapshot_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t snapshot_bytes_total_ ABSL_GUARDED_BY(mu_) = 0;

@@ -87,12 +87,20 @@ class Node : private PeerHandler {
   Role role() const;
   uint64_t epoch_changes() const;
   int peer_port() const;
+  // Streams from a primary that ended, by the reason.
+  std::map<std::string, uint64_t> StreamEnds() const { return follow_->Ends(); }
+  // Handshakes that the peer port refused.
+  uint64_t refused_handshakes() const { return server_ == nullptr ? 0 : server_->refused(); }
+  // A member's clock minus this node's, when its last report came: too small by the time of its
+  // way.
+  std::map<std::string, std::chrono::milliseconds> ClockOffsets() const;
 
  private:
   struct Heard {
     v1::NodeReport report;
     MonoTime at;
     bool gone = false;  // refused a connection since then
+    std::chrono::milliseconds clock_offset{};
   };
   struct Promotion {
     PromoteOrder order;

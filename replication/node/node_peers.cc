@@ -53,7 +53,10 @@ void Node::OnReport(const v1::NodeReport& report) {
   const MonoTime now = deps_.clock.Mono();
   MutexLock lock(mu_);
   if (stop_ || !started_) return;
-  heard_[report.node_id()] = {report, now};
+  heard_[report.node_id()] = {.report = report,
+                              .at = now,
+                              .clock_offset = FromMillis(report.wall_ms()) - deps_.clock.Wall(),
+                              .gone = false};
   const bool acknowledged = seen.primary && report.state() == "running";
   // One that has stopped because of a split says that it is secondary. It did acknowledge.
   OnEpochSeen(seen.granted, acknowledged || report.split());
@@ -63,6 +66,17 @@ void Node::OnReport(const v1::NodeReport& report) {
   if (hand_over_ && seen.primary) CarryOut(hand_over_->OnEpochSeen(seen.epoch));
   if (acknowledged) OnServes(seen.node_id, seen.epoch);
   Wake();
+}
+
+std::map<std::string, std::chrono::milliseconds> Node::ClockOffsets() const {
+  std::map<std::string, std::chrono::milliseconds> offsets;
+  const MonoTime now = deps_.clock.Mono();
+  MutexLock lock(mu_);
+  for (const auto& [id, heard] : heard_) {
+    const bool recent = !heard.gone && now - heard.at < limits::kLinkStaleAfter;
+    if (recent && heard.report.wall_ms() != 0) offsets.emplace(id, heard.clock_offset);
+  }
+  return offsets;
 }
 
 void Node::OnFailure(const std::string& node_id, const absl::Status& status) {

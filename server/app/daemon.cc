@@ -7,6 +7,7 @@
 #include "api/http/health.h"
 #include "server/app/rest_front.h"
 #include "server/base/status_macros.h"
+#include "server/crypto/certificate.h"
 #include "server/observe/log.h"
 #include "server/setup/node_folder.h"
 #include "server/setup/open_stores.h"
@@ -100,7 +101,8 @@ absl::Status Daemon::OpenLedger() {
   const MonoTime began = clock_.Mono();
   absl::StatusOr<std::unique_ptr<replication::Ledger>> ledger = replication::Ledger::Open(
       {.node_id = identity_.node_id,
-       .committed_path = setup::PathIn(config_.node.data, setup::kCommittedFile)},
+       .committed_path = setup::PathIn(config_.node.data, setup::kCommittedFile),
+       .stored = [this](std::chrono::nanoseconds took) { metrics_.ObserveStored(took); }},
       *store_, *keys_, clock_);
   if (!ledger.ok()) return setup::InStore(ledger.status(), config_);
   ledger_ = *std::move(ledger);
@@ -110,7 +112,17 @@ absl::Status Daemon::OpenLedger() {
   return absl::OkStatus();
 }
 
+// Of certificates that are ours: what cannot be read was refused before.
+void Daemon::TellCertificates() {
+  for (const auto& [purpose, pem] : {std::pair("node", &identity_.certificate_pem),
+                                     std::pair("authority", &identity_.authority_pem)}) {
+    const absl::StatusOr<crypto::CertificateInfo> info = crypto::ParseCertificate(*pem);
+    if (info.ok()) metrics_.SetCertificate(purpose, info->not_after);
+  }
+}
+
 absl::Status Daemon::StartNode() {
+  TellCertificates();
   role_hook_ = std::make_unique<RoleHook>(config_.node.on_role_change, identity_.node_id);
   HOLDFAST_ASSIGN_OR_RETURN(
       node_,
@@ -171,7 +183,7 @@ absl::Status Daemon::StartFronts() {
                                       metrics_.SetSink(sink->View(), journal_->head());
                                     }
                                     return metrics_.Render(*node_, *ledger_, *journal_,
-                                                           Health().ready);
+                                                           Health().ready, clock_.Wall());
                                   }}),
       clock_);
   HOLDFAST_RETURN_IF_ERROR(health_->Start());

@@ -49,6 +49,7 @@ class Daemon {
   absl::Status CheckJournalWhole();
   absl::Status OpenLedger();
   absl::Status StartNode();
+  void TellCertificates();
   absl::Status StartFronts();
   absl::Status OpenRest();
   void Watch();

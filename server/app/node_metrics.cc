@@ -36,15 +36,30 @@ NodeMetrics::NodeMetrics(const std::string& version)
                                      "records in this node's quarantine, not applied or dropped")),
       denials_(metrics_.AddGauge("holdfast_denials",
                                  "denials of this node that no rows have carried out yet")),
-      epoch_changes_(metrics_.AddGauge("holdfast_epoch_changes",
-                                       "role changes of this process since its start")),
       log_bytes_(metrics_.AddGauge("holdfast_log_retained_bytes", "bytes of the change log kept")),
       log_records_(
           metrics_.AddGauge("holdfast_log_retained_records", "records of the change log kept")),
       diverged_(
           metrics_.AddGauge("holdfast_replication_diverged",
-                            "1 while the rows of this node cannot be trusted: it serves nothing")) {
+                            "1 while the rows of this node cannot be trusted: it serves nothing")),
+      last_contact_(metrics_.AddGauge("holdfast_replication_last_contact_timestamp_seconds",
+                                      "when the primary was last heard of; NaN: unknown")),
+      store_fault_(metrics_.AddGauge("holdfast_store_fault",
+                                     "1 while the store takes no writes: full, or away")),
+      stored_(metrics_.AddHistogram("holdfast_log_fsync_duration_seconds",
+                                    "an append of records, until it is durable in the store")) {
   metrics_.AddGauge("holdfast_up_info", "always 1", {{"version", version}}).Set(1);
+}
+
+void NodeMetrics::SetCertificate(const std::string& purpose, WallTime not_after) {
+  metrics_
+      .AddGauge("holdfast_certificate_expiry_timestamp_seconds", "from then on it is not valid",
+                {{"purpose", purpose}})
+      .Set(static_cast<double>(ToMillis(not_after)) / 1000);
+}
+
+void NodeMetrics::ObserveStored(std::chrono::nanoseconds took) {
+  stored_.Observe(std::chrono::duration<double>(took).count());
 }
 
 void NodeMetrics::Observe(const http::Exchange& exchange) {
@@ -116,7 +131,7 @@ void NodeMetrics::SetSink(const sinks::SinkView& sink, uint64_t head) {
 }
 
 std::string NodeMetrics::Render(const replication::Node& node, const replication::Ledger& ledger,
-                                const audit::Journal& journal, bool ready) {
+                                const audit::Journal& journal, bool ready, WallTime now) {
   const v1::NodeReport me = node.Me();
   const replication::LedgerProgress progress = ledger.progress();
   const bool primary = me.role() == "primary";
@@ -135,7 +150,9 @@ std::string NodeMetrics::Render(const replication::Node& node, const replication
   degraded_.Set(me.degraded() ? 1 : 0);
   lost_writes_.Set(static_cast<double>(me.lost_writes()));
   denials_.Set(me.denials_size());
-  epoch_changes_.Set(static_cast<double>(node.epoch_changes()));
+  const double heard = static_cast<double>(ToMillis(now)) / 1000 - me.link_age_seconds();
+  last_contact_.Set(OrNan(me.has_link_age_seconds() ? std::optional(heard) : std::nullopt));
+  store_fault_.Set(progress.store_fault.ok() && progress.failure.ok() ? 0 : 1);
   const replication::LogSize log = ledger.log_size();
   log_bytes_.Set(static_cast<double>(log.bytes));
   log_records_.Set(static_cast<double>(log.records));
@@ -144,6 +161,7 @@ std::string NodeMetrics::Render(const replication::Node& node, const replication
     MutexLock lock(mu_);
     SetFollowers(node);
     CountSnapshots(node);
+    links_.Set(node);
     audit_.Set(journal);
   }
   return metrics_.Render();
