@@ -90,7 +90,15 @@ json::object Rendered(const std::string& folder, const std::string& node_id,
 
 absl::Status RunVerify(const Context& context, const std::string& data) {
   const std::string folder = setup::PathIn(data, setup::kJournalFile);
-  HOLDFAST_ASSIGN_OR_RETURN(const Key key, KeyOf(data));
+  const absl::StatusOr<Key> key_or = KeyOf(data);
+  if (absl::IsNotFound(key_or.status())) {
+    return absl::NotFoundError(
+        fmt::format("{}: not the folder of a node; --data is what its configuration has as "
+                    "[node] data ({})",
+                    data, std::string(key_or.status().message())));
+  }
+  HOLDFAST_RETURN_IF_ERROR(key_or.status());
+  const Key& key = *key_or;
   HOLDFAST_ASSIGN_OR_RETURN(const audit::JournalReport report, Verify(context, folder, key));
   HOLDFAST_RETURN_IF_ERROR(PrintOne(context, "audit_verify", Rendered(folder, key.node_id, report),
                                     {{"node", "node_id"},

@@ -62,13 +62,22 @@ absl::Status List(const Context& context, Session& session) {
 }
 
 absl::Status Order(const Context& context, Session& session, const Words& words,
-                   const std::string& path, const json::object& body, const std::string& done) {
+                   const std::string& path, const json::object& body, const std::string& done,
+                   const std::string& state) {
   if (!words.yes) {
-    return absl::InvalidArgumentError("add --yes when you are sure; nothing was done");
+    return absl::InvalidArgumentError(fmt::format(
+        "{} of {}: add --yes when you are sure; nothing was done", words.id, words.node));
   }
   HOLDFAST_ASSIGN_OR_RETURN(const Member member, MemberNamed(session, words.node));
   HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<Session> there, SessionWith(context, member));
   HOLDFAST_RETURN_IF_ERROR(there->Order(path, body).status());
+  if (context.json()) {
+    json::object answer;
+    answer["node"] = words.node;
+    answer["id"] = words.id;
+    answer["state"] = state;
+    return PrintJson(context, "lost_write", answer);
+  }
   Say(context, fmt::format("{} of {} {}", words.id, words.node, done));
   return absl::OkStatus();
 }
@@ -98,7 +107,8 @@ void AddLostWrites(CLI::App& app, Context& context) {
     json::object body;
     body["id"] = apply_words->id;
     body["force"] = apply_words->force;
-    return Order(context, session, *apply_words, "/v1/lost-writes/apply", body, "was done again");
+    return Order(context, session, *apply_words, "/v1/lost-writes/apply", body, "was done again",
+                 "applied");
   });
 
   const auto drop_words = std::make_shared<Words>();
@@ -108,7 +118,8 @@ void AddLostWrites(CLI::App& app, Context& context) {
   OnRun(drop, context, [drop_words, &context](Session& session) {
     json::object body;
     body["id"] = drop_words->id;
-    return Order(context, session, *drop_words, "/v1/lost-writes/drop", body, "was given up");
+    return Order(context, session, *drop_words, "/v1/lost-writes/drop", body, "was given up",
+                 "dropped");
   });
 }
 

@@ -85,18 +85,32 @@ std::string LostInWords(const json::object& answer) {
                      least == nullptr ? "0" : json::serialize(*least));
 }
 
+// Refused before: what stands in the answer then is no count of anything.
+bool WereAsked(const json::value* members) {
+  if (members == nullptr || !members->is_array() || members->get_array().empty()) return true;
+  for (const json::value& member : members->get_array()) {
+    if (!member.is_object() || TextIn(member.get_object(), "reason") != "not asked") return true;
+  }
+  return false;
+}
+
 absl::Status PrintPromotion(const Context& context, const json::object& answer) {
   if (context.json()) return WriteOut(context, json::serialize(answer) + "\n");
   const bool dry_run = YesNoUnknown(answer, "dry_run") == "yes";
   const json::value* grants = answer.if_contains("grants");
   const size_t given = grants != nullptr && grants->is_array() ? grants->get_array().size() : 0;
-  std::string text = fmt::format(
-      "{} {} in epoch {}\n  grants    {} of {} needed\n  complete  {}\n  lost      {}\n",
-      TextIn(answer, "node"), dry_run ? "would be primary" : "is primary",
-      json::serialize(answer.at("epoch")), given, json::serialize(answer.at("grants_needed")),
-      YesNoUnknown(answer, "complete"), LostInWords(answer));
   const json::value* members = answer.if_contains("members");
-  if (members != nullptr && members->is_array() && !members->get_array().empty()) {
+  const bool asked = WereAsked(members);
+  std::string text =
+      asked
+          ? fmt::format(
+                "{} {} in epoch {}\n  grants    {} of {} needed\n  complete  {}\n  lost      {}\n",
+                TextIn(answer, "node"), dry_run ? "would be primary" : "is primary",
+                json::serialize(answer.at("epoch")), given,
+                json::serialize(answer.at("grants_needed")), YesNoUnknown(answer, "complete"),
+                LostInWords(answer))
+          : "no member was asked\n";
+  if (asked && members != nullptr && members->is_array() && !members->get_array().empty()) {
     text += RenderTable(members->get_array(), {{"MEMBER", "id"},
                                                {"ANSWERED", "answered"},
                                                {"GRANTED", "granted"},

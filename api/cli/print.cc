@@ -43,6 +43,13 @@ std::string CellText(const json::value* value) {
   if (value == nullptr || value->is_null()) return "-";
   if (value->is_bool()) return value->get_bool() ? "yes" : "no";
   if (value->is_double()) return fmt::format("{:.3g}", value->get_double());
+  if (value->is_array() && !value->get_array().empty()) {
+    std::string list;
+    for (const json::value& each : value->get_array()) {
+      list += (list.empty() ? "" : ", ") + CellText(&each);
+    }
+    return list;
+  }
   if (!value->is_string()) return http::JsonText(*value);
   std::string text(value->get_string().data(), value->get_string().size());
   if (text.empty()) return "-";

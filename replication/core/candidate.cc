@@ -59,7 +59,8 @@ CandidateEffects CandidateMachine::Begin(MonoTime now) {
                       ToText(facts_.promises.granted), ToText(facts_.log.shape.last)));
     }
   }
-  if (facts_.mode == CandidateMode::kTakeOver) return NewCandidate();
+  looked_ = facts_.mode == CandidateMode::kTakeOver;
+  if (looked_) return NewCandidate();
   if (ordered() && facts_.following.has_value()) {
     return Refuse(PromotionRefusal::kPrimaryReachable,
                   fmt::format("this node follows {}, which is up: use holdfast switchover",
@@ -91,6 +92,7 @@ CandidateEffects CandidateMachine::Resume() {
 
 CandidateEffects CandidateMachine::Look(MonoTime now) {
   phase_ = Phase::kLook;
+  looked_ = true;
   asked_at_ = now;
   unreachable_.clear();
   if (!RestartsWithoutK()) looks_.clear();  // That one gathers answers over all its rounds.
@@ -405,7 +407,8 @@ std::vector<std::string> CandidateMachine::GrantedBy() const {
 std::vector<MemberSaid> CandidateMachine::Said() const {
   std::vector<MemberSaid> out;
   for (const std::string& id : facts_.members) {
-    MemberSaid said{.id = id, .epoch = {}, .last = {}, .reason = "no answer"};
+    MemberSaid said{
+        .id = id, .epoch = {}, .last = {}, .reason = looked_ ? "no answer" : "not asked"};
     for (const Grants* from : {&looks_, &refusals_, &grants_}) {
       const auto it = from->find(id);
       if (it == from->end()) continue;

@@ -124,6 +124,7 @@ class CandidateMachine {
   std::optional<FetchTail> fetching_;
   PromotionVerdict verdict_;
   std::string reason_;
+  bool looked_ = false;  // members were asked
 };
 
 }  // namespace holdfast::replication

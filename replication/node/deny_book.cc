@@ -23,6 +23,15 @@ int CountInForce(const v1::Denials& denials) {
                                         [](const auto& each) { return !each.in_rows(); }));
 }
 
+// For whoever gave the order: it counts, and a restart now would forget it.
+absl::Status InForceOnly(const absl::Status& kept) {
+  if (!absl::IsUnavailable(kept) && !absl::IsResourceExhausted(kept)) return kept;
+  return vault::Refuse(
+      vault::Refusal::kOverloaded,
+      "the denial is in force on this node, but its store takes no writes: it is kept over a "
+      "restart once that works again; `holdfast status` shows whether it does");
+}
+
 }  // namespace
 
 DenyBook::DenyBook(storage::Store& store, v1::Denials denials)
@@ -38,11 +47,14 @@ absl::StatusOr<std::unique_ptr<DenyBook>> DenyBook::Open(storage::Store& store) 
 }
 
 absl::Status DenyBook::Keep(v1::Denials denials) {
-  HOLDFAST_RETURN_IF_ERROR(store_.PutFact(kDenialsFact, denials.SerializeAsString()));
+  const absl::Status kept = store_.PutFact(kDenialsFact, denials.SerializeAsString());
+  const bool later = absl::IsUnavailable(kept) || absl::IsResourceExhausted(kept);
+  if (!kept.ok() && !later) return kept;
+  unwritten_ = later;
   WriterLock lock(mu_);
   denials_ = std::move(denials);
   in_force_ = CountInForce(denials_);
-  return absl::OkStatus();
+  return kept;
 }
 
 absl::Status DenyBook::Add(v1::Denial denial) {
@@ -56,7 +68,9 @@ absl::Status DenyBook::Add(v1::Denial denial) {
   int oldest_done = -1;
   for (int i = 0; i < denials.denials_size(); ++i) {
     const v1::Denial& each = denials.denials(i);
-    if (!each.in_rows() && SameTarget(each, denial)) return absl::OkStatus();
+    if (!each.in_rows() && SameTarget(each, denial)) {
+      return unwritten_ ? InForceOnly(Keep(std::move(denials))) : absl::OkStatus();
+    }
     if (each.in_rows() && oldest_done < 0) oldest_done = i;
   }
   if (denials.denials_size() >= kDenialsMax) {
@@ -67,7 +81,7 @@ absl::Status DenyBook::Add(v1::Denial denial) {
     denials.mutable_denials()->DeleteSubrange(oldest_done, 1);
   }
   *denials.add_denials() = std::move(denial);
-  return Keep(std::move(denials));
+  return InForceOnly(Keep(std::move(denials)));
 }
 
 bool DenyBook::DeniesUser(std::string_view name) const {
@@ -113,8 +127,8 @@ std::vector<v1::Denial> DenyBook::CarriedOut(const vault::StateReader& state) co
 }
 
 absl::Status DenyBook::Settle(const std::vector<v1::Denial>& carried_out) {
-  if (carried_out.empty()) return absl::OkStatus();
   MutexLock write(write_mu_);
+  if (carried_out.empty() && !unwritten_) return absl::OkStatus();
   v1::Denials denials;
   {
     ReaderLock lock(mu_);

@@ -21,8 +21,10 @@ namespace holdfast::replication {
 // primary cannot be reached. Deny-only. A denial ends when the rows have carried it out (the user
 // locked or gone, the key removed): from then on they decide, here as everywhere.
 //
-// Promises    A denial is on disk (fact "denials", docs/formats/node.md) before Add returns, and is
-//             asked for from that moment.
+// Promises    A denial is on disk (fact "denials", docs/formats/node.md) before Add returns OK, and
+// is
+//             asked for from that moment. While the store takes no writes it is in force all the
+//             same, Add says so (OVERLOADED), and Settle writes it later.
 // Threading   Thread-safe. Every login and every retrieval asks: DeniesUser and DeniesKey take no
 //             disk, and no lock while nobody is denied.
 // Ownership   Borrows the store.
@@ -42,15 +44,17 @@ class DenyBook {
   std::vector<v1::Denial> InForce(size_t max) const;
   // Those in force that the rows have carried out by now. No disk: to be called under the state.
   std::vector<v1::Denial> CarriedOut(const vault::StateReader& state) const;
-  // Keeps that those were carried out: a write to the disk.
+  // Keeps that those were carried out, and what could not be written before: a write to the disk.
   absl::Status Settle(const std::vector<v1::Denial>& carried_out);
 
  private:
   DenyBook(storage::Store& store, v1::Denials denials);
-  absl::Status Keep(v1::Denials denials) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Keep(v1::Denials denials) ABSL_LOCKS_EXCLUDED(mu_)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
 
   storage::Store& store_;
-  Mutex write_mu_;             // one change at a time, over its write to the disk
+  Mutex write_mu_;  // one change at a time, over its write to the disk
+  bool unwritten_ ABSL_GUARDED_BY(write_mu_) = false;
   std::atomic<int> in_force_;  // how many of denials_; changed under mu_
   mutable SharedMutex mu_;
   v1::Denials denials_ ABSL_GUARDED_BY(mu_);

@@ -134,10 +134,9 @@ void MemberLink::PullJournal(uint64_t head) {
     for (const v1::AuditRecord& record : page->records().records()) {
       if (record.node_id() != node_id_) return;  // Nobody speaks for another node.
     }
-    if (const absl::Status added = deps_.audit.Add(page->records()); !added.ok()) {
-      LogError("audit records of {} cannot be kept: {}", node_id_, holdfast::ToText(added));
-      return;
-    }
+    const absl::Status added = deps_.audit.Add(page->records());
+    audit_fault_.Tell("audit records of " + node_id_ + " cannot be kept", added);
+    if (!added.ok()) return;
   }
 }
 

@@ -13,6 +13,7 @@
 #include "replication/peer/peer_client.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
+#include "server/observe/said_once.h"
 #include "server/storage/audit_store.h"
 
 namespace holdfast::replication {
@@ -63,6 +64,7 @@ class MemberLink {
   bool reached_ = true;  // of Exchanges: so that a change is logged once
   // Of Journals: how much of the other's journal it knows to be here, and when to say it again.
   std::optional<uint64_t> told_;
+  SaidOnce audit_fault_;
   MonoTime tell_at_{};
   std::thread exchanges_;
   std::thread calls_thread_;

@@ -272,7 +272,7 @@ void Node::SettleDenials() {
     carried_out = denials_->CarriedOut(state);
   });
   const absl::Status settled = denials_->Settle(carried_out);
-  if (!settled.ok()) LogError("denials cannot be kept: {}", holdfast::ToText(settled));
+  denials_fault_.Tell("denials cannot be kept", settled);
 }
 
 std::string Node::WaitingNow() const {
@@ -342,7 +342,7 @@ void Node::CollectOwnJournal() {
   const absl::StatusOr<v1::AuditRecords> page =
       deps_.journal.Read(first, kJournalPage, kJournalPageBytes);
   const absl::Status added = page.ok() ? deps_.audit.Add(*page) : page.status();
-  if (!added.ok()) LogError("own audit records cannot be listed: {}", holdfast::ToText(added));
+  own_audit_fault_.Tell("own audit records cannot be listed", added);
 }
 
 v1::NodeReport Node::Me() const { return ReportNow(); }
@@ -380,6 +380,9 @@ v1::NodeReport Node::ReportNow() const {
   *report.mutable_granted() = ToMessage(promises.granted);
   *report.mutable_last_epoch() = ToMessage(deps_.ledger.Shape().last.epoch);
   report.set_waiting(WaitingNow());
+  if (report.waiting().empty() && !progress.store_fault.ok()) {
+    report.set_waiting(FaultText(progress.store_fault) + ": nothing is written until it is back");
+  }
   report.set_split(role_.split());
   report.set_degraded(progress.degraded);
   for (v1::Denial& denial : denials_->InForce(kDenialsReportedMax)) {

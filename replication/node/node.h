@@ -25,6 +25,7 @@
 #include "replication/node/quarantine.h"
 #include "replication/peer/peer_server.h"
 #include "server/audit/journal.h"
+#include "server/observe/said_once.h"
 
 namespace holdfast::replication {
 
@@ -86,7 +87,6 @@ class Node : private PeerHandler {
   LinkView Link() const { return follow_->View(); }
   Role role() const;
   uint64_t epoch_changes() const;
-  int peer_port() const;
   // Streams from a primary that ended, by the reason.
   std::map<std::string, uint64_t> StreamEnds() const { return follow_->Ends(); }
   // Handshakes that the peer port refused.
@@ -94,13 +94,14 @@ class Node : private PeerHandler {
   // A member's clock minus this node's, when its last report came: too small by the time of its
   // way.
   std::map<std::string, std::chrono::milliseconds> ClockOffsets() const;
+  int peer_port() const;
 
  private:
   struct Heard {
     v1::NodeReport report;
     MonoTime at;
-    bool gone = false;  // refused a connection since then
     std::chrono::milliseconds clock_offset{};
+    bool gone = false;  // refused a connection since then
   };
   struct Promotion {
     PromoteOrder order;
@@ -119,6 +120,7 @@ class Node : private PeerHandler {
     Epoch from;
     MonoTime began;
     MonoTime until;
+    bool record_lost = false;  // its answer: whether it is written is found out
   };
   explicit Node(Deps deps);
 
@@ -128,7 +130,6 @@ class Node : private PeerHandler {
   void Wake();
   bool Tick(const std::vector<Epoch>& seen);
   void FollowMembers();
-    bool record_lost = false;  // its answer: whether it is written is found out
   void WatchStreams();
   void TrimLog();
   void KeepMembers();
@@ -224,6 +225,8 @@ class Node : private PeerHandler {
   std::shared_ptr<PeerClient> ClientOf(const std::string& node_id) const;
 
   const Deps deps_;
+  SaidOnce denials_fault_;                   // the control thread's own
+  SaidOnce own_audit_fault_;                 // the control thread's own
   std::vector<v1::MemberRow> told_members_;  // of the join; while the state names nobody
   std::unique_ptr<EpochBook> book_;
   std::unique_ptr<DenyBook> denials_;

@@ -55,17 +55,19 @@ absl::StatusOr<AuditGaps> VaultDesk::FindAuditGaps(const Caller& caller) {
   if (const absl::Status own = CollectOwn(); !own.ok()) {
     LogWarning("the own journal is not in the gap report: {}", ToText(own));
   }
-  HOLDFAST_ASSIGN_OR_RETURN(const std::vector<storage::AuditCoverage> collected,
-                            parts_.audit_store.Coverage());
-  AuditGaps found{.node_id = parts_.node_id, .journals = CoverageOf(collected, Reports())};
+  const absl::StatusOr<std::vector<storage::AuditCoverage>> collected =
+      parts_.audit_store.Coverage();
+  if (!collected.ok()) return AuditRecordsAway(collected.status());
+  AuditGaps found{.node_id = parts_.node_id, .journals = CoverageOf(*collected, Reports())};
   for (JournalCoverage& journal : found.journals) {
     if (journal.highest == 0) continue;
     storage::AuditQuery newest;
     newest.node_id = journal.node_id;
     newest.after = journal.highest - 1;
     newest.limit = 1;
-    HOLDFAST_ASSIGN_OR_RETURN(const storage::AuditPage page, parts_.audit_store.List(newest));
-    if (!page.records.empty()) journal.highest_ms = page.records.front().wall_ms();
+    const absl::StatusOr<storage::AuditPage> page = parts_.audit_store.List(newest);
+    if (!page.ok()) return AuditRecordsAway(page.status());
+    if (!page->records.empty()) journal.highest_ms = page->records.front().wall_ms();
   }
   const audit::JournalRoom room = parts_.journal.room();
   found.collected_by = parts_.journal.collected().marks;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "holdfast/v1/peer.pb.h"
 #include "server/storage/audit_store.h"
 
@@ -36,6 +37,9 @@ struct AuditGaps {
 
   bool whole() const;  // no gap anywhere
 };
+
+// As a refusal that says what to do, when `status` is that of a store that is away.
+absl::Status AuditRecordsAway(const absl::Status& status);
 
 // The journals of everybody that is a member or has left records. Pure; highest_ms stays 0.
 std::vector<JournalCoverage> CoverageOf(const std::vector<storage::AuditCoverage>& collected,

@@ -5,6 +5,7 @@
 #include "server/desk/vault_desk.h"
 #include "server/observe/log.h"
 #include "server/vault/access.h"
+#include "server/vault/refusal.h"
 
 namespace holdfast::desk {
 namespace {
@@ -12,6 +13,13 @@ namespace {
 constexpr size_t kPageBytes = 1024 * 1024;
 
 }  // namespace
+
+absl::Status AuditRecordsAway(const absl::Status& status) {
+  if (!absl::IsUnavailable(status)) return status;
+  return vault::Refuse(vault::Refusal::kOverloaded,
+                       "the database with the audit records of this node is away; nothing is lost: "
+                       "ask again later, or another node");
+}
 
 absl::Status VaultDesk::CollectOwn() {
   for (size_t taken = 0; taken < kOwnRecordsAListing; taken += storage::kAuditPageRecordsMax) {
@@ -40,8 +48,9 @@ absl::StatusOr<std::vector<v1::AuditRecord>> VaultDesk::ListAudit(const Caller& 
   asked.after = query.after;
   asked.newest_first = true;
   asked.limit = std::clamp<size_t>(query.limit, 1, storage::kAuditPageRecordsMax);
-  HOLDFAST_ASSIGN_OR_RETURN(storage::AuditPage page, parts_.audit_store.List(asked));
-  return std::move(page.records);
+  absl::StatusOr<storage::AuditPage> page = parts_.audit_store.List(asked);
+  if (!page.ok()) return AuditRecordsAway(page.status());
+  return std::move(page->records);
 }
 
 }  // namespace holdfast::desk

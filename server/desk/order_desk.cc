@@ -126,8 +126,10 @@ void OrderDesk::Deny(CallerPtr caller, DenyAsk ask, std::function<void(absl::Sta
       OrderLine(parts_, "node.deny", *caller,
                 ask.user_name.empty() ? "key " + ask.key_fingerprint : "user " + ask.user_name);
   absl::Status outcome = MayOrder(parts_, *caller);
-  if (outcome.ok()) outcome = AddDenial(*caller, ask);
-  if (outcome.ok() && denied_) denied_();
+  if (outcome.ok()) {
+    outcome = AddDenial(*caller, ask);
+    if (denied_) denied_();  // In force also when it could not be kept.
+  }
   Record(std::move(line), outcome, std::move(done));
 }
 

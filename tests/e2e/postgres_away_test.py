@@ -63,6 +63,30 @@ class PostgresAwayTest(ClusterTest):
         self.assertEqual([self.cluster.pid(k) for k in (1, 2)], pids)
         self.assertNotIn('the change log is closed', self.cluster.logs())
 
+    def test_what_was_under_way_is_answered_in_its_time_and_found_out(self):
+        self.assertEqual(self.write(), 201)
+        pids = [self.cluster.pid(k) for k in (1, 2)]
+        self.cluster.must_hf('settings', 'set', '--sync', 'local', '--wait-ms', '1000')
+        self.addCleanup(self.cluster.must_hf, 'settings', 'set', '--sync', 'local', '--wait-ms', '0')
+        self.server('stop')
+        try:
+            began = time.monotonic()
+            self.assertEqual(self.write(), 504)
+            self.assertLess(time.monotonic() - began, 2 * WAIT_SECONDS, 'its wait_ms, not what the store waits')
+            lost = f'{self._testMethodName}-{self.number}'
+            wait_for('a fault that status names',
+                     lambda: b'database of this node is away' in self.cluster.hf('status').stdout, seconds=60)
+            self.assertIn(b'OVERLOADED', self.cluster.hf('audit', 'list').stderr)
+        finally:
+            self.server('start')
+        wait_for('a write', lambda: self.write() == 201, seconds=60)
+        self.cluster.wait_caught_up(2)
+        for k in (1, 2):
+            self.assertEqual(self.cluster.rest_retrieve(k, account=lost), self.cluster.secrets[lost])
+        self.assertEqual([self.cluster.pid(k) for k in (1, 2)], pids)
+        self.assertNotIn('the change log is closed', self.cluster.logs())
+        self.assertLess(self.cluster.logs().count('own audit records cannot be listed'), 6, 'said once, not each time')
+
     def test_a_node_that_is_told_to_stop_does_not_wait_for_it(self):
         self.server('stop')
         try:

@@ -265,7 +265,9 @@ TEST(CandidateByOrderTest, RefusesWhileAPrimaryIsReachable) {
   EXPECT_TRUE(reported.OnReport(Report("a", E(4), true)).give_up);
   CandidateFacts facts = Ordered(1);
   facts.following = "a";
-  EXPECT_TRUE(CandidateMachine(facts, kNow).Begin(kNow).give_up);
+  CandidateMachine at_once(facts, kNow);
+  EXPECT_TRUE(at_once.Begin(kNow).give_up);
+  EXPECT_EQ(at_once.Said().front().reason, "not asked");
 }
 
 TEST(CandidateByOrderTest, PromisesNothingWhenItWouldNotSuffice) {
