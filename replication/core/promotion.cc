@@ -134,6 +134,10 @@ class Judge {
            std::any_of(facts_.log.pending_voters.begin(), facts_.log.pending_voters.end(), in);
   }
 
+  // Who does not grant goes on counting with the k it knows, and would not miss this node in a
+  // quorum of its own: docs/adr/0009.
+  bool LowersK() const { return ordered() && facts_.order.k && *facts_.order.k < tally_.k_max; }
+
   // Handed over to this node, and the author of that record has promised not to go on.
   bool HandedToMe() const {
     return shape().tail.kind == LogTail::Kind::kHandOver && shape().tail.target == facts_.self &&
@@ -190,8 +194,15 @@ class Judge {
     }
     if (restart() && WithoutK()) return RefusedAsHandedOver();  // Its rule is another one.
     const std::string fence = FenceMissing();
-    const bool goes_on =
-        tally_.quorum || TailProves() || (ordered() && facts_.order.accept_loss.unknown);
+    const bool goes_on = tally_.quorum || (TailProves() && !LowersK()) ||
+                         (ordered() && facts_.order.accept_loss.unknown);
+    if (!goes_on && TailProves()) {
+      return Refuse(PromotionRefusal::kNotEnoughGrants,
+                    fmt::format("{}, and who does not grant would not know of the lower k: start "
+                                "more members, or leave --sync out; else only --accept-loss "
+                                "unknown goes on",
+                                GrantsInWords()));
+    }
     if (!goes_on && fence.empty()) {
       return Refuse(PromotionRefusal::kWouldLoseData,
                     fmt::format("{}; what is missing cannot be known: only --accept-loss unknown "

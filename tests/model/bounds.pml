@@ -86,4 +86,5 @@
 #define START_IN_OLD_AND_NEW 32
 #define LOST_LOG_NO_VOTE 33
 #define LOST_LOG_UNTIL_WHOLE 34
+#define LOWERED_K_NEEDS_GRANTS 35
 #define KEEP(rule) (WITHOUT != rule)

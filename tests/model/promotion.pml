@@ -199,7 +199,14 @@ inline fetch(c, g) {
 #include "switchover.pml"
 
 #define LOG_IS_COMPLETE(c) (!IS_AHEAD(c) || !KEEP(FETCH_WHO_IS_AHEAD))
-#define MAY_BEGIN(c) (nd[c].role == CANDIDATE && nd[c].end < SEQ && LOG_IS_COMPLETE(c) && NOT_HANDED_AWAY(c) && (ENOUGH_IN_ALL(c) || HANDED_TO_ME(c) || CLEANLY_STOPPED(c)))
+/* Whoever did not grant does not know of a lowered k, and would not miss this node in its own quorum. So the end of
+   a log stands for grants only where k is not lowered. */
+#if LOWER
+#define KEEPS_K(c) (nd[c].newk == 0 || !KEEP(LOWERED_K_NEEDS_GRANTS))
+#else
+#define KEEPS_K(c) true
+#endif
+#define MAY_BEGIN(c) (nd[c].role == CANDIDATE && nd[c].end < SEQ && LOG_IS_COMPLETE(c) && NOT_HANDED_AWAY(c) && (ENOUGH_IN_ALL(c) || (KEEPS_K(c) && (HANDED_TO_ME(c) || CLEANLY_STOPPED(c)))))
 
 /* The epoch is claimed on disk, then its start record is appended. */
 inline lead(n, how) {

@@ -171,6 +171,26 @@ TEST(PromotionTest, ACleanStopProvesCompletenessButFencesNobody) {
   EXPECT_EQ(verdict.complete, true);
 }
 
+// Found by tests/model (LOWERED_K_NEEDS_GRANTS): b alone goes on with k = 0; a and c, started
+// again, are a quorum for the k = 1 that they know, and lack what b has acknowledged alone.
+TEST(PromotionTest, ALogThatEndsInALastRecordStandsForGrantsOnlyWhereKIsNotLowered) {
+  for (const auto& tail :
+       {LogTail{LogTail::Kind::kCleanStop, ""}, LogTail{LogTail::Kind::kHandOver, "b"}}) {
+    CandidateFacts facts = Candidate(1, kWord);
+    facts.log.shape.tail = tail;
+    EXPECT_FALSE(JudgePromotion(facts, {}, {}).refusal.has_value());
+    facts.order.k = 1;
+    EXPECT_FALSE(JudgePromotion(facts, {}, {}).refusal.has_value());
+    facts.order.k = 0;
+    const auto refused = JudgePromotion(facts, {}, {});
+    EXPECT_EQ(refused.refusal, PromotionRefusal::kNotEnoughGrants);
+    EXPECT_NE(refused.message.find("lower k"), std::string::npos) << refused.message;
+    EXPECT_FALSE(JudgePromotion(facts, Of({Grant("c")}), {}).refusal.has_value());
+    facts.order.accept_loss.unknown = true;
+    EXPECT_FALSE(JudgePromotion(facts, {}, {}).refusal.has_value());
+  }
+}
+
 TEST(PromotionTest, ACleanStopProvesNothingWhenALaterEpochWasGranted) {
   CandidateFacts facts = Candidate(0);
   facts.log.shape.tail.kind = LogTail::Kind::kCleanStop;
