@@ -32,7 +32,7 @@ typedef Node {
   byte gr;     /* the newest epoch granted */
   byte mine;   /* gr is 1: claimed by a promotion, 2: claimed by a resume; 3: not claimed, and right
                   above the newest that was; 0: neither */
-  byte other;  /* number of the newest epoch granted to another node (see switchover.pml) */
+  byte given[3]; /* number of the newest epoch granted to each other node (see switchover.pml) */
   bit lost;    /* its log was lost, and it has not everything that is committed yet */
   byte gk[EPOCHS + 1]; /* 1 + the k that was told with the grant of this number; 0: none */
   /* In memory. */
@@ -44,6 +44,7 @@ typedef Node {
   byte newk;   /* candidate: the lowered k that it stands with, as in gk */
   byte grants; /* candidate: who granted, a set of bits */
   byte fences; /* candidate: of those, whose log was lost: the promise counts, the vote does not */
+  byte late;   /* candidate: number of the newest epoch that who granted had granted to yet another node */
   byte kmin;   /* candidate: smallest and largest k of all that was told */
   byte kmax;
   byte beste;  /* candidate: the newest end of a log that was told */
@@ -150,7 +151,7 @@ inline forget_role(n) {
   nd[n].ss = 0;
   nd[n].ack[0] = 0; nd[n].ack[1] = 0; nd[n].ack[2] = 0;
   nd[n].newk = 0; nd[n].grants = 0; nd[n].fences = 0; nd[n].kmin = 0; nd[n].kmax = 0;
-  nd[n].beste = 0; nd[n].bests = 0
+  nd[n].beste = 0; nd[n].bests = 0; nd[n].late = 0
 }
 
 #if LOSES

@@ -121,6 +121,24 @@ inline stand(n, lowered, again) {
   }
 }
 
+/* What g has granted to others than c, as of before this grant. */
+inline tell_given(g, c) {
+#if SWITCHOVER
+  i = 0;
+  do
+  :: i < NODES ->
+    if
+    :: i != c && nd[g].given[i] > nd[c].late -> nd[c].late = nd[g].given[i]
+    :: else
+    fi;
+    i++
+  :: else -> break
+  od
+#else
+  skip
+#endif
+}
+
 /* A member grants: persisted, and links of older epochs end. A primary that is asked steps down.
    What it tells is as of before the grant. */
 #define MAY_GRANT(g, c) (g != c && nd[c].role == CANDIDATE && UP(g) && !HAS(nd[c].grants, g) && (NUM(nd[g].gr) < NUM(nd[c].gr) || nd[g].gr == nd[c].gr))
@@ -134,6 +152,7 @@ inline grant(g, c) {
     :: MAY_VOTE(g) && !KEEP(SMALLEST_K)
     fi;
     told_end(c, nd[g].le[nd[g].dur], nd[g].dur);
+    tell_given(g, c);
     take_epoch(g, nd[c].gr);
 #if LOWER
     note_k(g, c);

@@ -19,7 +19,7 @@ inline take_epoch(n, e) {
 #endif
 #if SWITCHOVER
   if
-  :: NODE(e) != n && NUM(e) > nd[n].other -> nd[n].other = NUM(e)
+  :: NODE(e) != n && NUM(e) > nd[n].given[NODE(e)] -> nd[n].given[NODE(e)] = NUM(e)
   :: else
   fi
 #endif

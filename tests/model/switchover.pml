@@ -7,10 +7,12 @@
 #define HANDED_AWAY(n) (IS_HAND(LASTK(n)) && TARGET(LASTK(n)) != n && KEEP(HANDED_OVER_NEEDS_TARGET))
 #define NOT_HANDED_AWAY(c) (!HANDED_AWAY(c) || HAS(nd[c].grants, TARGET(LASTK(c))) || DOWN_AND_OLD(c, TARGET(LASTK(c))))
 /* The target needs no more than the author's grant, or the word: the author has appended nothing after
-   it, and does not resume when it is started again. The right ends for good when the target has
-   granted a newer epoch to another node. */
-#define RIGHT_STANDS(c) (nd[c].other <= NUM(LASTE(c)) || !KEEP(HANDOVER_RIGHT_ENDS))
-#define HANDED_TO_ME(c) (IS_HAND(LASTK(c)) && TARGET(LASTK(c)) == c && RIGHT_STANDS(c) && !BARRED(c) && (HAS(nd[c].grants, NODE(LASTE(c))) || WORD(c)))
+   it, and does not resume when it is started again. The right ends for good when the target, or one who
+   grants it this epoch, has granted a newer epoch than the hand-over's to another node. */
+#define GIVEN_BY(c, m) (c != m && nd[c].given[m] > NUM(LASTE(c)))
+#define RIGHT_STANDS(c) (!(GIVEN_BY(c, 0) || GIVEN_BY(c, 1) || GIVEN_BY(c, 2)) || !KEEP(HANDOVER_RIGHT_ENDS))
+#define NOBODY_SINCE(c) (nd[c].late <= NUM(LASTE(c)) || !KEEP(HANDOVER_RIGHT_ENDS))
+#define HANDED_TO_ME(c) (IS_HAND(LASTK(c)) && TARGET(LASTK(c)) == c && RIGHT_STANDS(c) && !BARRED(c) && ((HAS(nd[c].grants, NODE(LASTE(c))) && NOBODY_SINCE(c)) || WORD(c)))
 #else
 #define HANDED_AWAY(n) false
 #define NOT_HANDED_AWAY(c) true
