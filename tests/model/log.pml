@@ -33,7 +33,10 @@ typedef Node {
   byte mine;   /* gr is 1: claimed by a promotion, 2: claimed by a resume; 3: not claimed, and right
                   above the newest that was; 0: neither */
   byte given[3]; /* number of the newest epoch granted to each other node (see switchover.pml) */
+#if LOSES
   bit lost;    /* its log was lost, and it has not everything that is committed yet */
+  byte fences; /* candidate: who granted and has lost its log: the promise counts, the vote does not */
+#endif
   byte gk[EPOCHS + 1]; /* 1 + the k that was told with the grant of this number; 0: none */
   /* In memory. */
   byte end;    /* the end of the log */
@@ -43,7 +46,6 @@ typedef Node {
   byte ack[3]; /* primary: what the others told to be durable, in this epoch */
   byte newk;   /* candidate: the lowered k that it stands with, as in gk */
   byte grants; /* candidate: who granted, a set of bits */
-  byte fences; /* candidate: of those, whose log was lost: the promise counts, the vote does not */
   byte late;   /* candidate: number of the newest epoch that who granted had granted to yet another node */
   byte kmin;   /* candidate: smallest and largest k of all that was told */
   byte kmax;
@@ -51,6 +53,28 @@ typedef Node {
   byte bests;
 };
 Node nd[NODES];
+
+#if LOSES
+/* The log cannot be right any more: all of it goes, and what was granted stays. It is followed anew from
+   nothing. What it grants it keeps, and that fences who was primary before. Its acknowledgements count as
+   soon as they are true again; its vote only once it has been told a committed position by a primary whose
+   own start record is committed, and has everything up to it: until then it may lack what was committed by
+   its own acknowledgement. */
+bit one_lost;
+#define FENCES(c) nd[c].fences
+#define ADD_FENCE(c, g) nd[c].fences = nd[c].fences | (1 << g)
+#define NO_FENCES(c) nd[c].fences = 0
+#define MAY_VOTE(n) (!nd[n].lost || !KEEP(LOST_LOG_NO_VOTE))
+#define IS_WHOLE(n, p) if :: nd[p].role == PRIMARY && nd[n].shown == nd[p].shown -> nd[n].lost = 0 :: else fi
+#define FOLLOWS_ANEW(n) if :: !KEEP(LOST_LOG_UNTIL_WHOLE) -> nd[n].lost = 0 :: else fi
+#else
+#define MAY_VOTE(n) true
+#define FENCES(c) 0
+#define ADD_FENCE(c, g) skip
+#define NO_FENCES(c) skip
+#define IS_WHOLE(n, p) skip
+#define FOLLOWS_ANEW(n) skip
+#endif
 
 #define LASTE(n) nd[n].le[nd[n].end]
 #define LASTK(n) nd[n].lk[nd[n].end]
@@ -150,21 +174,6 @@ inline append(n, kind) {
 inline forget_role(n) {
   nd[n].ss = 0;
   nd[n].ack[0] = 0; nd[n].ack[1] = 0; nd[n].ack[2] = 0;
-  nd[n].newk = 0; nd[n].grants = 0; nd[n].fences = 0; nd[n].kmin = 0; nd[n].kmax = 0;
+  nd[n].newk = 0; nd[n].grants = 0; NO_FENCES(n); nd[n].kmin = 0; nd[n].kmax = 0;
   nd[n].beste = 0; nd[n].bests = 0; nd[n].late = 0
 }
-
-#if LOSES
-/* The log cannot be right any more: all of it goes, and what was granted stays. It is followed anew from
-   nothing. What it grants it keeps, and that fences who was primary before. Its acknowledgements count as soon as they are true again; its vote only once it has been
-   told a committed position by a primary whose own start record is committed, and has everything up to
-   it: until then it may lack what was committed by its own acknowledgement. */
-bit one_lost;
-#define MAY_VOTE(n) (!nd[n].lost || !KEEP(LOST_LOG_NO_VOTE))
-#define IS_WHOLE(n, p) if :: nd[p].role == PRIMARY && nd[n].shown == nd[p].shown -> nd[n].lost = 0 :: else fi
-#define FOLLOWS_ANEW(n) if :: !KEEP(LOST_LOG_UNTIL_WHOLE) -> nd[n].lost = 0 :: else fi
-#else
-#define MAY_VOTE(n) true
-#define IS_WHOLE(n, p) skip
-#define FOLLOWS_ANEW(n) skip
-#endif

@@ -107,7 +107,7 @@ inline stand(n, lowered, again) {
     nd[n].fol = 0;
     nd[n].role = CANDIDATE;
     nd[n].grants = 1 << n;
-    nd[n].fences = 0;
+    NO_FENCES(n);
     nd[n].kmin = KAT(n, nd[n].shown);
     nd[n].kmax = KAT(n, nd[n].shown);
     tell_ks(n, n);
@@ -147,7 +147,7 @@ inline grant(g, c) {
     MAY_GRANT(g, c) ->
     nd[c].grants = nd[c].grants | (1 << g);
     if
-    :: !MAY_VOTE(g) -> nd[c].fences = nd[c].fences | (1 << g)
+    :: !MAY_VOTE(g) -> ADD_FENCE(c, g)
     :: MAY_VOTE(g) && KEEP(SMALLEST_K) -> tell_ks(g, c)
     :: MAY_VOTE(g) && !KEEP(SMALLEST_K)
     fi;
@@ -202,7 +202,7 @@ inline fetch(c, g) {
    or the word. */
 #define GRANTED(c, voters) COUNT(nd[c].grants & ((KEEP(FORGOTTEN_DO_NOT_COUNT)) -> (voters) : 7))
 #define NEEDED(c, voters) (COUNT(voters) - (ASKS_ALL(c) -> 0 : nd[c].kmin) - !KEEP(QUORUM))
-#define VOTED(c, voters) (GRANTED(c, voters) - COUNT(nd[c].fences & (voters)))
+#define VOTED(c, voters) (GRANTED(c, voters) - COUNT(FENCES(c) & (voters)))
 #define MEETS_COMMITS(c, v) (VOTED(c, v) >= NEEDED(c, v) || (!KEEP(WORD_REPLACES_NO_GRANT) && WORD(c)))
 #define OUTLIVES_OLD(c, v) (GRANTED(c, v) > nd[c].kmax || WORD(c) || !KEEP(K_PLUS_ONE_OR_WORD))
 #define ENOUGH(c, v) (HAS(v, c) && MEETS_COMMITS(c, v) && OUTLIVES_OLD(c, v))
