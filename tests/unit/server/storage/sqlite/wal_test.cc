@@ -1,6 +1,7 @@
 // The WAL under steady writes: begun anew in the blocks it has, and cut when it has grown too long.
 #include <chrono>
 
+#include "tests/support/real_clock.h"
 #include "tests/unit/server/storage/sqlite/sqlite_fixture.h"
 
 namespace holdfast::storage::sqlite {
@@ -25,9 +26,10 @@ class WalTest : public SqliteFixture {
   }
   // True when `reached` became so between two writes, within 30 s of them.
   bool WriteUntil(const std::function<bool()>& reached) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    const RealClock clock;
+    const MonoTime end = clock.Mono() + std::chrono::seconds(30);
     while (!reached()) {
-      if (HasFailure() || std::chrono::steady_clock::now() > end) return false;
+      if (HasFailure() || clock.Mono() > end) return false;
       Append(1000);
     }
     return true;
