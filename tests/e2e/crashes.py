@@ -81,7 +81,7 @@ class Kept:
 class Armed:
     """A holdfastd with a crash point armed; it must end by the point's own SIGKILL. Use as a context."""
 
-    def __init__(self, cluster, k, point, then):
+    def __init__(self, cluster, k, point, then=lambda: None):
         """`then`: what to look at once it is dead."""
         self._point, self._then = point, then
         self._log = lambda: cluster.log(k)
