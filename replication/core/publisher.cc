@@ -10,6 +10,12 @@
 #include "server/base/limits.h"
 
 namespace holdfast::replication {
+namespace {
+
+constexpr std::chrono::microseconds kCommitRides{500};
+constexpr std::chrono::milliseconds kBeatUnderWrites{20};
+
+}  // namespace
 
 const char* ToText(PeerState state) {
   switch (state) {
@@ -231,18 +237,23 @@ void PublisherMachine::MaybeSend(PublisherEffects& effects) {
   offered_ = effects.batch->to_max;
 }
 
-PublisherEffects PublisherMachine::OnLogGrew(uint64_t head_seq) {
+PublisherEffects PublisherMachine::OnLogGrew(uint64_t head_seq, MonoTime now) {
   PublisherEffects effects;
+  if (head_seq > head_) {
+    rides_ = commit_moved_at_.has_value() && now - *commit_moved_at_ < kCommitRides;
+  }
   head_ = std::max(head_, head_seq);
   MaybeSend(effects);
   return effects;
 }
 
-PublisherEffects PublisherMachine::OnBatchSent(uint64_t from, uint64_t to, size_t bytes) {
+PublisherEffects PublisherMachine::OnBatchSent(uint64_t from, uint64_t to, size_t bytes,
+                                               uint64_t told) {
   PublisherEffects effects;
   if (phase_ != Phase::kStream) return effects;  // Dropped while the shell was reading.
   HOLDFAST_CHECK(reading_ && from == sent_ + 1 && to >= from && to <= head_);
   reading_ = false;
+  if (told >= committed_) commit_untold_ = false;
   sent_ = to;
   window_ += bytes;
   outstanding_.push_back({to, bytes});
@@ -259,15 +270,30 @@ PublisherEffects PublisherMachine::OnSnapshotSent(uint64_t seq, MonoTime now) {
   return {};
 }
 
-PublisherEffects PublisherMachine::OnCommitMoved(uint64_t committed_seq) {
+PublisherEffects PublisherMachine::OnCommitMoved(uint64_t committed_seq, MonoTime now) {
   PublisherEffects effects;
   if (committed_seq <= committed_) return effects;
   committed_ = committed_seq;
-  if (phase_ == Phase::kStream) effects.heartbeat = MakeHeartbeat();
+  if (phase_ != Phase::kStream) return effects;
+  // The age of what a follower shows counts from heartbeats alone.
+  const bool beaten = heartbeat_at_.has_value() && now - *heartbeat_at_ < kBeatUnderWrites;
+  if (!rides_ || !beaten) {
+    effects.heartbeat = Beat(now);
+  } else {
+    commit_untold_ = true;
+  }
+  commit_moved_at_ = now;
   return effects;
 }
 
-HeartbeatInfo PublisherMachine::MakeHeartbeat() const {
+std::optional<MonoTime> PublisherMachine::commit_told_by() const {
+  if (!commit_untold_) return std::nullopt;
+  return *commit_moved_at_ + kCommitRides;
+}
+
+HeartbeatInfo PublisherMachine::Beat(MonoTime now) {
+  heartbeat_at_ = now;
+  commit_untold_ = false;
   return {.epoch = epoch_,
           .head_seq = head_,
           .committed_seq = committed_,
@@ -338,9 +364,9 @@ PublisherEffects PublisherMachine::OnTick(MonoTime now) {
   if (phase_ == Phase::kStream && now - heard_at_ > limits::kLinkStaleAfter) {
     state_ = PeerState::kStale;
   }
-  if (!heartbeat_at_.has_value() || now - *heartbeat_at_ >= limits::kHeartbeatEvery) {
-    heartbeat_at_ = now;
-    effects.heartbeat = MakeHeartbeat();
+  const bool untold = commit_untold_ && now >= *commit_told_by();
+  if (untold || !heartbeat_at_.has_value() || now - *heartbeat_at_ >= limits::kHeartbeatEvery) {
+    effects.heartbeat = Beat(now);
   }
   return effects;
 }

@@ -95,11 +95,16 @@ class PublisherMachine {
 
   PublisherEffects OnHello(const HelloInfo& hello, const PrimaryLog& log, MonoTime now);
   // The log has entries up to `head_seq`: durable here or not, they may be sent.
-  PublisherEffects OnLogGrew(uint64_t head_seq);
-  PublisherEffects OnBatchSent(uint64_t from, uint64_t to, size_t bytes);
+  PublisherEffects OnLogGrew(uint64_t head_seq, MonoTime now);
+  // `told`: the committed position that it carried.
+  PublisherEffects OnBatchSent(uint64_t from, uint64_t to, size_t bytes, uint64_t told);
   PublisherEffects OnSnapshotSent(uint64_t seq, MonoTime now);
-  // Pushed at once, as a heartbeat of its own.
-  PublisherEffects OnCommitMoved(uint64_t committed_seq);
+  // Pushed at once, as a heartbeat of its own; but where the last one had a batch right behind it,
+  // it is left to the next batch for kCommitRides: a follower then keeps and shows it with the sync
+  // that the batch costs anyway. OnTick tells it if none came.
+  PublisherEffects OnCommitMoved(uint64_t committed_seq, MonoTime now);
+  // When OnTick is needed at the latest for that.
+  std::optional<MonoTime> commit_told_by() const;
   PublisherEffects OnAck(const AckInfo& ack, MonoTime now);
   PublisherEffects OnTick(MonoTime now);
   PublisherEffects OnSteppedDown();
@@ -124,7 +129,7 @@ class PublisherMachine {
   };
   void MaybeSend(PublisherEffects& effects);
   void TakeReceived();  // what is acknowledged as received leaves the window
-  HeartbeatInfo MakeHeartbeat() const;
+  HeartbeatInfo Beat(MonoTime now);
   PublisherEffects Drop(DropReason reason, std::string detail);
 
   Phase phase_ = Phase::kHello;
@@ -144,6 +149,9 @@ class PublisherMachine {
   AckInfo acks_;
   MonoTime heard_at_;
   std::optional<MonoTime> heartbeat_at_;
+  std::optional<MonoTime> commit_moved_at_;
+  bool commit_untold_ = false;
+  bool rides_ = false;  // a batch was right behind the last commit
 };
 
 }  // namespace holdfast::replication

@@ -146,7 +146,9 @@ void PublishLoop::ReadAcks() {
 bool PublishLoop::NextEffects(PublisherEffects& effects) {
   MutexLock lock(mu_);
   while (effects_.empty() && !moved_ && !ended_) {
-    if (!wake_.WaitFor(mu_, kTick)) {
+    const MonoTime now = deps_.clock.Mono();
+    const auto left = machine_.commit_told_by().value_or(now + kTick) - now;
+    if (left <= std::chrono::nanoseconds(0) || !wake_.WaitFor(mu_, left)) {
       effects = machine_.OnTick(deps_.clock.Mono());
       return true;
     }
@@ -169,8 +171,9 @@ void PublishLoop::Write() {
     PublisherEffects committed;
     {
       MutexLock lock(mu_);
-      grown = machine_.OnLogGrew(progress.head_seq);
-      committed = machine_.OnCommitMoved(progress.committed_seq);
+      const MonoTime now = deps_.clock.Mono();
+      grown = machine_.OnLogGrew(progress.head_seq, now);
+      committed = machine_.OnCommitMoved(progress.committed_seq, now);
     }
     const bool alive = CarryOut(effects) && CarryOut(grown) && CarryOut(committed);
     if (!alive) break;
@@ -276,7 +279,8 @@ bool PublishLoop::SendBatchOf(const SendBatch& first) {
     size_t bytes = 0;
     for (const EntryPtr& entry : *entries) bytes += entry->record.size();
     MutexLock lock(mu_);
-    order = machine_.OnBatchSent(order->from, entries->back()->seq, bytes).batch;
+    order = machine_.OnBatchSent(order->from, entries->back()->seq, bytes, progress.committed_seq)
+                .batch;
   }
   return true;
 }

@@ -65,6 +65,7 @@ class Node {
   void StopInOrder();                       // then it crashes, with nothing left to write
   bool HasLiveStream() const;               // of a primary that is heard
   std::vector<std::string> Voters() const;  // as committed
+  std::vector<std::vector<std::string>> PendingVoters() const;
   uint32_t SettingK() const;
   bool MembersAtRest() const;  // no change of members waits to be committed
   bool AtRest() const { return MembersAtRest() && PendingSettings().empty(); }
@@ -162,7 +163,6 @@ class Node {
   void TryAKey();
   Setting CommittedSetting() const;
   std::vector<replication::KSetting> PendingSettings() const;
-  std::vector<std::vector<std::string>> PendingVoters() const;
   bool MayDegrade() const;
   replication::CandidateLog CandidateLogNow() const;
 

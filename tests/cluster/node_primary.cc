@@ -74,7 +74,8 @@ void Node::Append(Entry entry) {
   for (const auto& [id, stream] : l.streams) ids.push_back(id);
   for (const uint64_t id : ids) {
     const auto it = l.streams.find(id);
-    if (it != l.streams.end()) ApplyStream(id, it->second.machine.OnLogGrew(l.track.head_seq()));
+    if (it != l.streams.end())
+      ApplyStream(id, it->second.machine.OnLogGrew(l.track.head_seq(), Now()));
   }
 }
 
@@ -141,7 +142,8 @@ void Node::RuleMoved() {
     for (const auto& [id, stream] : l.streams) ids.push_back(id);
     for (const uint64_t id : ids) {
       const auto it = l.streams.find(id);
-      if (it != l.streams.end()) ApplyStream(id, it->second.machine.OnCommitMoved(committed));
+      if (it != l.streams.end())
+        ApplyStream(id, it->second.machine.OnCommitMoved(committed, Now()));
     }
     SendSnapshots();
   }

@@ -123,12 +123,13 @@ void Node::SendBatch(uint64_t id, const replication::SendBatch& what) {
   world_.network().Send(link, kFollowerEnd, [&follower, link, batch, entries] {
     follower.Arrived(link, [&follower, batch, entries] { follower.FollowerBatch(batch, entries); });
   });
-  world_.timeline().After(world_.random().Between(microseconds(10), milliseconds(1)),
-                          Alive([this, id, from = what.from, to, bytes] {
-                            const auto it = live_->streams.find(id);
-                            if (it == live_->streams.end()) return;
-                            ApplyStream(id, it->second.machine.OnBatchSent(from, to, bytes));
-                          }));
+  world_.timeline().After(
+      world_.random().Between(microseconds(10), milliseconds(1)),
+      Alive([this, id, from = what.from, to, bytes, told = batch.committed_seq] {
+        const auto it = live_->streams.find(id);
+        if (it == live_->streams.end()) return;
+        ApplyStream(id, it->second.machine.OnBatchSent(from, to, bytes, told));
+      }));
 }
 
 // Where a snapshot for who needs one from `from` on would be; 0: not yet. It is of what is

@@ -280,13 +280,17 @@ void World::CutOffPrimary() {
   });
 }
 
-// Of those who are up and vote, but `without`.
+// Of those who are up and vote, also by what is pending in their log, but `without`.
 int World::MostAhead(int without) {
   int best = -1;
   for (int i = 0; i < plan_.nodes; ++i) {
     if (i == without || !node(i).answers() || !node(i).Trusted()) continue;
-    const auto voters = node(i).Voters();
-    if (std::find(voters.begin(), voters.end(), NodeName(i)) == voters.end()) continue;
+    std::vector<std::vector<std::string>> sets = node(i).PendingVoters();
+    sets.push_back(node(i).Voters());
+    const bool votes = std::all_of(sets.begin(), sets.end(), [i](const auto& voters) {
+      return std::find(voters.begin(), voters.end(), NodeName(i)) != voters.end();
+    });
+    if (!votes) continue;
     const auto rank = [this](int at) {
       return std::pair(node(at).last().epoch, node(at).last().seq);
     };

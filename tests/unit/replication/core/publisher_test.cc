@@ -8,6 +8,7 @@
 namespace holdfast::replication {
 namespace {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 constexpr MonoTime kNow{seconds(1000)};
@@ -148,36 +149,36 @@ class StreamTest : public ::testing::Test {
 TEST_F(StreamTest, SendsFromTheForkOneReadAtATime) {
   EXPECT_EQ(began_.batch->from, 9u);
   EXPECT_EQ(began_.batch->to_max, 20u);
-  EXPECT_FALSE(machine_.OnLogGrew(25).batch.has_value()) << "a read is under way";
-  const PublisherEffects next = machine_.OnBatchSent(9, 15, 1000);
+  EXPECT_FALSE(machine_.OnLogGrew(25, kNow).batch.has_value()) << "a read is under way";
+  const PublisherEffects next = machine_.OnBatchSent(9, 15, 1000, 0);
   EXPECT_EQ(next.batch->from, 16u);
   EXPECT_EQ(next.batch->to_max, 25u);
 }
 
 TEST_F(StreamTest, SendsAtMostABatchAtOnce) {
-  machine_.OnBatchSent(9, 20, 1000);
-  const PublisherEffects next = machine_.OnLogGrew(5000);
+  machine_.OnBatchSent(9, 20, 1000, 0);
+  const PublisherEffects next = machine_.OnLogGrew(5000, kNow);
   EXPECT_EQ(next.batch->to_max, 20 + limits::kStreamBatchRecordsMax);
   EXPECT_EQ(next.batch->bytes_max, limits::kStreamBatchBytesMax);
 }
 
 TEST_F(StreamTest, WaitsWhenTheWindowIsFullAndGoesOnWithTheAcknowledgement) {
-  machine_.OnLogGrew(100);
-  EXPECT_FALSE(machine_.OnBatchSent(9, 30, limits::kStreamWindowBytesMax).batch.has_value());
-  EXPECT_FALSE(machine_.OnLogGrew(200).batch.has_value());
+  machine_.OnLogGrew(100, kNow);
+  EXPECT_FALSE(machine_.OnBatchSent(9, 30, limits::kStreamWindowBytesMax, 0).batch.has_value());
+  EXPECT_FALSE(machine_.OnLogGrew(200, kNow).batch.has_value());
   EXPECT_FALSE(machine_.OnAck(Ack(29, 29, 8), kNow).batch.has_value());
   EXPECT_EQ(machine_.OnAck(Ack(30, 29, 8), kNow).batch->from, 31u);
   EXPECT_EQ(machine_.window_bytes(), 0u);
 }
 
 TEST_F(StreamTest, PassesAcknowledgementsOn) {
-  machine_.OnBatchSent(9, 20, 1000);
+  machine_.OnBatchSent(9, 20, 1000, 0);
   EXPECT_EQ(machine_.OnAck(Ack(18, 17, 16), kNow).acked, Ack(18, 17, 16));
   EXPECT_TRUE(machine_.live());
 }
 
 TEST_F(StreamTest, DropsAFollowerThatAcknowledgesWhatWasNotSent) {
-  machine_.OnBatchSent(9, 20, 1000);
+  machine_.OnBatchSent(9, 20, 1000, 0);
   const PublisherEffects effects = machine_.OnAck(Ack(21, 15, 15), kNow);
   EXPECT_EQ(effects.drop, DropReason::kBadAck);
   EXPECT_FALSE(effects.acked.has_value());
@@ -187,13 +188,13 @@ TEST_F(StreamTest, DropsAFollowerThatAcknowledgesWhatWasNotSent) {
 // [9, 20] is out to be read and sent: its acknowledgement may come before the shell says so.
 TEST_F(StreamTest, TakesAnAcknowledgementThatOvertakesTheWordOfTheSending) {
   EXPECT_EQ(machine_.OnAck(Ack(15, 15, 8), kNow).acked, Ack(15, 15, 8));
-  machine_.OnBatchSent(9, 15, 1000);
+  machine_.OnBatchSent(9, 15, 1000, 0);
   EXPECT_EQ(machine_.window_bytes(), 0u);
   EXPECT_EQ(machine_.OnAck(Ack(21, 15, 15), kNow).drop, DropReason::kBadAck);
 }
 
 TEST_F(StreamTest, DropsAFollowerWhoseAcknowledgementsGoBackOrAreOutOfOrder) {
-  machine_.OnBatchSent(9, 20, 1000);
+  machine_.OnBatchSent(9, 20, 1000, 0);
   machine_.OnAck(Ack(18, 17, 16), kNow);
   for (const AckInfo& bad :
        {Ack(17, 17, 16), Ack(18, 16, 16), Ack(18, 17, 15), Ack(18, 19, 16), Ack(18, 17, 18)}) {
@@ -215,11 +216,53 @@ TEST_F(StreamTest, RefusesASecondHello) {
 }
 
 TEST_F(StreamTest, PushesTheCommitPositionTheMomentItMoves) {
-  const PublisherEffects effects = machine_.OnCommitMoved(19);
+  const PublisherEffects effects = machine_.OnCommitMoved(19, kNow);
   ASSERT_TRUE(effects.heartbeat.has_value());
   EXPECT_EQ(effects.heartbeat->committed_seq, 19u);
-  EXPECT_FALSE(machine_.OnCommitMoved(19).heartbeat.has_value());
-  EXPECT_FALSE(machine_.OnCommitMoved(5).heartbeat.has_value());
+  EXPECT_FALSE(machine_.OnCommitMoved(19, kNow).heartbeat.has_value());
+  EXPECT_FALSE(machine_.OnCommitMoved(5, kNow).heartbeat.has_value());
+}
+
+// Two commits with a batch right behind the first: the second is left to the next batch.
+class RidingTest : public StreamTest {
+ protected:
+  RidingTest() {
+    machine_.OnBatchSent(9, 20, 1000, 18);
+    EXPECT_TRUE(machine_.OnCommitMoved(19, kNow).heartbeat.has_value());
+    EXPECT_TRUE(machine_.OnLogGrew(21, kNow + microseconds(100)).batch.has_value());
+    machine_.OnBatchSent(21, 21, 100, 19);
+    EXPECT_FALSE(machine_.OnCommitMoved(20, moved_).heartbeat.has_value());
+  }
+  const MonoTime moved_ = kNow + microseconds(900);
+};
+
+TEST_F(RidingTest, ABatchThatTellsTheCommitSavesItsHeartbeat) {
+  EXPECT_EQ(machine_.commit_told_by(), moved_ + microseconds(500));
+  machine_.OnLogGrew(22, moved_ + microseconds(100));
+  machine_.OnBatchSent(22, 22, 100, 20);
+  EXPECT_FALSE(machine_.commit_told_by().has_value());
+  EXPECT_FALSE(machine_.OnTick(moved_ + milliseconds(10)).heartbeat.has_value());
+}
+
+TEST_F(RidingTest, ABatchThatWasReadBeforeDoesNot) {
+  machine_.OnLogGrew(22, moved_ + microseconds(100));
+  machine_.OnBatchSent(22, 22, 100, 19);
+  EXPECT_EQ(machine_.OnTick(*machine_.commit_told_by()).heartbeat->committed_seq, 20u);
+}
+
+TEST_F(RidingTest, WithoutABatchItIsToldSoonAndTheNextAtOnce) {
+  EXPECT_FALSE(machine_.OnTick(moved_ + microseconds(499)).heartbeat.has_value());
+  EXPECT_EQ(machine_.OnTick(moved_ + microseconds(500)).heartbeat->committed_seq, 20u);
+  EXPECT_FALSE(machine_.commit_told_by().has_value());
+  machine_.OnLogGrew(22, moved_ + milliseconds(5));
+  machine_.OnBatchSent(22, 22, 100, 20);
+  EXPECT_TRUE(machine_.OnCommitMoved(22, moved_ + milliseconds(6)).heartbeat.has_value());
+}
+
+TEST_F(RidingTest, TheAgeIsToldUnderSteadyWritesToo) {
+  machine_.OnLogGrew(22, moved_ + microseconds(100));
+  machine_.OnBatchSent(22, 22, 100, 20);
+  EXPECT_TRUE(machine_.OnCommitMoved(22, kNow + milliseconds(20)).heartbeat.has_value());
 }
 
 TEST_F(StreamTest, BeatsEachSecondAndEchoesTheNewestAcknowledgement) {
@@ -242,7 +285,7 @@ TEST_F(StreamTest, GoesStaleThenDown) {
 }
 
 TEST_F(StreamTest, AFollowerFarBehindCatchesUpFirst) {
-  machine_.OnLogGrew(1000);
+  machine_.OnLogGrew(1000, kNow);
   machine_.OnAck(Ack(8, 8, 8), kNow);
   EXPECT_EQ(machine_.state(), PeerState::kCatchup);
   EXPECT_FALSE(machine_.live());
@@ -250,8 +293,8 @@ TEST_F(StreamTest, AFollowerFarBehindCatchesUpFirst) {
 
 TEST_F(StreamTest, SendsNothingAfterTheStepDown) {
   EXPECT_EQ(machine_.OnSteppedDown().drop, DropReason::kSteppedDown);
-  EXPECT_FALSE(machine_.OnBatchSent(9, 20, 10).batch.has_value());
-  EXPECT_FALSE(machine_.OnCommitMoved(20).heartbeat.has_value());
+  EXPECT_FALSE(machine_.OnBatchSent(9, 20, 10, 0).batch.has_value());
+  EXPECT_FALSE(machine_.OnCommitMoved(20, kNow).heartbeat.has_value());
   EXPECT_FALSE(machine_.OnAck(Ack(8, 8, 8), kNow).acked.has_value());
 }
 
