@@ -4,6 +4,7 @@
 
 #include "replication/core/history.h"
 #include "replication/ledger/ledger.h"
+#include "replication/ledger/slice_sink.h"
 #include "server/base/status_macros.h"
 #include "server/vault/row_key.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr size_t kSliceRows = 256;    // under one reader lock: a fraction of a millisecond
 constexpr size_t kLastKeysMax = 256;  // written with readers and writers kept out
+constexpr size_t kLargeRows = 4096;   // in a table that a follower makes room for
 constexpr int kRoundsMax = 32;        // of what changed meanwhile, each shorter than the last
 
 }  // namespace
@@ -19,10 +21,9 @@ constexpr int kRoundsMax = 32;        // of what changed meanwhile, each shorter
 // Rows on their way from the state to the sink: filled under the lock, given without it.
 class Ledger::Slice {
  public:
-  Slice() : changes_(kSliceRows) {}
+  explicit Slice(ChangeSink sink) : sink_(sink) {}
   void Put(const vault::TableShape& shape, const google::protobuf::Message& inner) {
-    v1::Row* row = Next().mutable_put();
-    row->GetReflection()->MutableMessage(row, shape.row_field)->CopyFrom(inner);
+    vault::CopyInto(*Next().mutable_put(), shape, inner);
   }
   // The row as it is by now, or that it is gone.
   void Take(const vault::State& state, const v1::RowKey& key) {
@@ -32,12 +33,23 @@ class Ledger::Slice {
       *Next().mutable_delete_() = key;
     }
   }
-  absl::Status Give(ChangeSink sink) {
-    for (size_t i = 0; i < used_; ++i) HOLDFAST_RETURN_IF_ERROR(sink(changes_[i]));
-    given_ += used_;
-    used_ = 0;
-    return absl::OkStatus();
+  // Those of `ids` that are there. First all are looked up: so the memory is not waited for one
+  // after the other.
+  void PutAll(const vault::State& state, const vault::TableShape& shape,
+              absl::Span<const uint64_t> ids) {
+    found_.clear();
+    for (const uint64_t id : ids) {
+      const google::protobuf::Message* inner = state.FindNumbered(shape.table, id);
+      __builtin_prefetch(inner);
+      if (inner != nullptr) found_.push_back(inner);
+    }
+    for (const google::protobuf::Message* inner : found_) Put(shape, *inner);
   }
+  absl::Status Give() {
+    given_ += used_;
+    return sink_.Give(changes_, std::exchange(used_, 0));
+  }
+  absl::Status Finish() { return sink_.Finish(); }
   uint64_t given() const { return given_; }
 
  private:
@@ -45,7 +57,9 @@ class Ledger::Slice {
     if (used_ == changes_.size()) changes_.emplace_back();
     return changes_[used_++];
   }
+  SliceSink sink_;
   std::vector<v1::RowChange> changes_;
+  std::vector<const google::protobuf::Message*> found_;
   size_t used_ = 0;
   uint64_t given_ = 0;
 };
@@ -63,9 +77,10 @@ absl::StatusOr<SnapshotPoint> Ledger::CopyRows(ChangeSink sink, bool with_start)
       ledger.changed_.reset();
     }
   } noting(*this);
-  Slice slice;
+  const TableSizes tables = LargeTables();
+  Slice slice(sink);
   for (int number = 1; number <= vault::kTableMax; ++number) {
-    HOLDFAST_RETURN_IF_ERROR(CopyTable(static_cast<v1::Table>(number), slice, sink));
+    HOLDFAST_RETURN_IF_ERROR(CopyTable(static_cast<v1::Table>(number), slice));
   }
   SnapshotPoint point;
   for (int round = 0; point.seq == 0; ++round) {
@@ -85,9 +100,11 @@ absl::StatusOr<SnapshotPoint> Ledger::CopyRows(ChangeSink sink, bool with_start)
         std::swap(keys, *changed_);
       }
     }
-    HOLDFAST_RETURN_IF_ERROR(CopyChanged(keys, slice, sink));
+    HOLDFAST_RETURN_IF_ERROR(CopyChanged(keys, slice));
   }
+  HOLDFAST_RETURN_IF_ERROR(slice.Finish());
   point.changes = slice.given();
+  point.tables = tables;
   if (with_start) HOLDFAST_RETURN_IF_ERROR(CopyPending(point, sink));
   MutexLock lock(mu_);
   if (point.seq == unconfirmed_seq_) point.pending = true;
@@ -126,13 +143,25 @@ absl::Status Ledger::CopyPending(SnapshotPoint& point, ChangeSink sink) {
   return absl::OkStatus();
 }
 
+TableSizes Ledger::LargeTables() const {
+  TableSizes large;
+  ReaderLock lock(state_mu_);
+  for (int number = 1; number <= vault::kTableMax; ++number) {
+    const auto table = static_cast<v1::Table>(number);
+    if (const size_t rows = state_->RowCount(table); rows >= kLargeRows) {
+      large.emplace_back(table, rows);
+    }
+  }
+  return large;
+}
+
 absl::Status Ledger::CheckCopied() const {
   if (!changed_->replaced()) return absl::OkStatus();
   return absl::AbortedError("the state was replaced while it was copied");
 }
 
 // Rows that come meanwhile are noted as changed; those that go are passed over, and noted too.
-absl::Status Ledger::CopyTable(v1::Table table, Slice& slice, ChangeSink sink) {
+absl::Status Ledger::CopyTable(v1::Table table, Slice& slice) {
   const vault::TableShape* shape = vault::ShapeOf(table);
   if (shape == nullptr) return absl::OkStatus();
   if (shape->named) {
@@ -152,7 +181,7 @@ absl::Status Ledger::CopyTable(v1::Table table, Slice& slice, ChangeSink sink) {
           if (const auto* row = state_->FindNamed(table, names[at])) slice.Put(*shape, *row);
         }
       }
-      HOLDFAST_RETURN_IF_ERROR(slice.Give(sink));
+      HOLDFAST_RETURN_IF_ERROR(slice.Give());
     }
     return absl::OkStatus();
   }
@@ -161,11 +190,11 @@ absl::Status Ledger::CopyTable(v1::Table table, Slice& slice, ChangeSink sink) {
     {
       ReaderLock lock(state_mu_);
       HOLDFAST_RETURN_IF_ERROR(CheckCopied());
-      for (const size_t end = std::min(at + kSliceRows, ids.size()); at < end; ++at) {
-        if (const auto* row = state_->FindNumbered(table, ids[at])) slice.Put(*shape, *row);
-      }
+      const auto some = absl::MakeSpan(ids).subspan(at, kSliceRows);
+      slice.PutAll(*state_, *shape, some);
+      at += some.size();
     }
-    HOLDFAST_RETURN_IF_ERROR(slice.Give(sink));
+    HOLDFAST_RETURN_IF_ERROR(slice.Give());
   }
   return absl::OkStatus();
 }
@@ -182,8 +211,8 @@ absl::StatusOr<std::vector<uint64_t>> Ledger::IdsOf(v1::Table table) const {
   return ids;
 }
 
-absl::Status Ledger::CopyChanged(const ChangedKeys& keys, Slice& slice, ChangeSink sink) {
-  HOLDFAST_RETURN_IF_ERROR(slice.Give(sink));
+absl::Status Ledger::CopyChanged(const ChangedKeys& keys, Slice& slice) {
+  HOLDFAST_RETURN_IF_ERROR(slice.Give());
   std::vector<v1::RowKey> all;
   all.reserve(keys.size());
   keys.ForEach([&](const v1::RowKey& key) { all.push_back(key); });
@@ -195,7 +224,7 @@ absl::Status Ledger::CopyChanged(const ChangedKeys& keys, Slice& slice, ChangeSi
         slice.Take(*state_, all[at]);
       }
     }
-    HOLDFAST_RETURN_IF_ERROR(slice.Give(sink));
+    HOLDFAST_RETURN_IF_ERROR(slice.Give());
   }
   return absl::OkStatus();
 }

@@ -114,6 +114,7 @@ struct SnapshotPoint {
   uint64_t changes = 0;             // given to make it; a row may be in several
   std::vector<EpochStart> history;  // up to seq, oldest first
   bool pending = false;             // the record there begins an epoch, and is not committed yet
+  TableSizes tables;                // about; the large ones
 };
 
 // The one place where a write becomes durable, committed and visible, on the primary and on the
@@ -230,6 +231,8 @@ class Ledger {
   // Unfollow, and what the log was at that moment: from then on nothing of an epoch older than
   // `granted` comes in, also when somebody was about to follow it.
   HeldLog HoldAppends(const Epoch& granted);
+  // For SnapshotRows; null: the store has no place beside its tables.
+  absl::StatusOr<std::unique_ptr<storage::StagedRows>> StageRows() { return store_.StageRows(); }
   // Replaces everything; the old state is served meanwhile. DATA_LOSS, and nothing changed, when
   // the rows do not give the state digest. Calls `alive` now and then: it takes a while.
   absl::Status ReplaceBySnapshot(const SnapshotPoint& point, SnapshotRows rows,
@@ -244,7 +247,8 @@ class Ledger {
   uint64_t oldest_seq() const;
   // Gives all rows of one committed position as changes to nothing, of which later ones win: each
   // row as it was at some moment, then what changed meanwhile. Writers wait for short slices only.
-  // One copy at a time. ABORTED: a snapshot replaced everything meanwhile.
+  // The sink may be called on another thread. One copy at a time. ABORTED: a snapshot replaced
+  // everything meanwhile.
   // `with_start`: leading, and while the epoch's start record waits to be committed, up to that
   // record (SnapshotPoint::pending); it may wait for whoever gets this copy.
   using ChangeSink = absl::FunctionRef<absl::Status(const v1::RowChange&)>;
@@ -378,15 +382,19 @@ class Ledger {
                           const std::function<void()>& alive);
   absl::Status StoreSnapshot(const SnapshotPoint& point, const SnapshotRows& rows,
                              const std::function<void()>& alive);
+  absl::Status StoreRows(const vault::State& state, const storage::Applied& applied,
+                         const Epoch& last_epoch, const storage::Facts& facts,
+                         const std::function<void()>& alive);
   absl::Status SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotPoint& point);
   void RebuildPending();
   HeldLog HeldNow() const;
 
   // ---- copy_rows.cc
   class Slice;
-  absl::Status CopyTable(v1::Table table, Slice& slice, ChangeSink sink);
+  TableSizes LargeTables() const;
+  absl::Status CopyTable(v1::Table table, Slice& slice);
   absl::StatusOr<std::vector<uint64_t>> IdsOf(v1::Table table) const;
-  absl::Status CopyChanged(const ChangedKeys& keys, Slice& slice, ChangeSink sink);
+  absl::Status CopyChanged(const ChangedKeys& keys, Slice& slice);
   absl::Status CopyPending(SnapshotPoint& point, ChangeSink sink);
   absl::Status CheckCopied() const ABSL_SHARED_LOCKS_REQUIRED(state_mu_);
   // ---- ledger_fetched.cc

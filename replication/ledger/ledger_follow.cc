@@ -288,7 +288,26 @@ absl::Status Ledger::StoreSnapshot(const SnapshotPoint& point, const SnapshotRow
   const storage::Applied applied{.position = {.epoch = point.last_epoch.number, .seq = point.seq},
                                  .digest = point.digest,
                                  .state_digest = point.state_digest};
-  RowFeed feed(rows.state());
+  // The history in the same transaction: one that is not the log's is refused at the next start.
+  const storage::Facts facts{
+      {kHistoryFact, EncodeHistory(point.history)},
+      {kDistrustFact, ""},
+      {kUnconfirmedFact, point.pending ? std::to_string(point.seq) : std::string()}};
+  if (storage::StagedRows* staged = rows.staged()) {
+    HOLDFAST_CRASH_POINT("snapshot.stage.before_swap");
+    HOLDFAST_RETURN_IF_ERROR(store_.ReplaceByStaged(*staged, applied, point.last_epoch, facts));
+  } else {
+    HOLDFAST_RETURN_IF_ERROR(StoreRows(rows.state(), applied, point.last_epoch, facts, alive));
+  }
+  HOLDFAST_CRASH_POINT("snapshot.install.after_swap");
+  return absl::OkStatus();
+}
+
+// Into a store that has no place beside its tables.
+absl::Status Ledger::StoreRows(const vault::State& state, const storage::Applied& applied,
+                               const Epoch& last_epoch, const storage::Facts& facts,
+                               const std::function<void()>& alive) {
+  RowFeed feed(state);
   uint64_t given = 0;
   const auto next = [&]() -> absl::StatusOr<std::optional<v1::Row>> {
     if (++given % kAliveEveryRows == 0) alive();
@@ -300,14 +319,7 @@ absl::Status Ledger::StoreSnapshot(const SnapshotPoint& point, const SnapshotRow
     }
     return row;
   };
-  // The history in the same transaction: one that is not the log's is refused at the next start.
-  HOLDFAST_RETURN_IF_ERROR(store_.ReplaceBySnapshot(
-      next, applied, point.last_epoch,
-      {{kHistoryFact, EncodeHistory(point.history)},
-       {kDistrustFact, ""},
-       {kUnconfirmedFact, point.pending ? std::to_string(point.seq) : std::string()}}));
-  HOLDFAST_CRASH_POINT("snapshot.install.after_swap");
-  return absl::OkStatus();
+  return store_.ReplaceBySnapshot(next, applied, last_epoch, facts);
 }
 
 absl::Status Ledger::SwapIn(std::unique_ptr<vault::State> fresh, const SnapshotPoint& point) {

@@ -1,11 +1,12 @@
 #include "replication/ledger/snapshot_rows.h"
 
-#include <map>
-#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "replication/ledger/log_window.h"
+#include "replication/ledger/state_builder.h"
+#include "server/base/crash_point.h"
 #include "server/base/hand_off.h"
 #include "server/base/status_macros.h"
 #include "server/vault/row_key.h"
@@ -13,131 +14,118 @@
 namespace holdfast::replication {
 namespace {
 
-// Enough for one hand-off to cost nothing; a row may have 64 KiB and more.
-constexpr size_t kBatchChanges = 64;
-constexpr size_t kBatchesMax = 4;
+// A batch is one transaction of the store, which costs little at this number of rows; a row may
+// have 64 KiB and more.
+constexpr size_t kBatchChanges = 512;
+constexpr size_t kBatchBytes = 1 << 20;
+constexpr size_t kBatchesMax = 8;  // a checkpoint, or a sync of somebody else, keeps one waiting
 
-// One on its way to the thread that puts it into the state.
-struct Step {
-  v1::RowKey key;
-  v1::Row row;  // not set: the row of `key` goes
-  Digest mac{};
+struct Batch {
+  std::vector<storage::StagedChange> changes;
+  std::vector<Digest> macs;  // of the rows
+  size_t bytes = 0;
 };
 
 }  // namespace
 
-class SnapshotRows::Builder {
+class SnapshotRows::Pipe {
  public:
-  explicit Builder(const crypto::KeyRing& keys)
+  Pipe(const crypto::KeyRing& keys, std::unique_ptr<storage::StagedRows> staged)
       : keys_(keys),
-        state_(std::make_unique<vault::State>()),
-        steps_(kBatchesMax),
-        builder_([this] { Build(); }) {}
-  ~Builder() {
-    if (!builder_.joinable()) return;
-    steps_.End();
-    builder_.join();
-  }
+        staged_(std::move(staged)),
+        builder_(keys),
+        to_store_(kBatchesMax),
+        to_build_(kBatchesMax),
+        storing_(staged_ ? std::thread([this] { Store(); }) : std::thread()),
+        building_([this] { Build(); }) {}
+  ~Pipe() { Join().IgnoreError(); }
 
   absl::Status Apply(v1::RowChange& change) {
-    Step& step = batch_.emplace_back();
+    storage::StagedChange& own = batch_.changes.emplace_back();
+    Digest& mac = batch_.macs.emplace_back();
     if (change.has_put() && change.put().row_case() != v1::Row::ROW_NOT_SET) {
-      step.key = vault::KeyOf(change.put());
-      step.mac = MacOfRow(keys_, step.key.table(), vault::InnerOf(change.put()));
-      step.row.Swap(change.mutable_put());
+      own.row.Swap(change.mutable_put());
+      own.key = vault::KeyOf(own.row);
+      mac = MacOfRow(keys_, own.key.table(), vault::InnerOf(own.row));
+      batch_.bytes += own.row.ByteSizeLong();
     } else if (change.has_delete_() && vault::ShapeOf(change.delete_().table()) != nullptr) {
-      step.key = change.delete_();
+      own.key.Swap(change.mutable_delete_());
     } else {
-      batch_.pop_back();
+      batch_.changes.pop_back();
+      batch_.macs.pop_back();
       return vault::UpgradeRequired("a kind of row change");
     }
-    if (batch_.size() < kBatchChanges || steps_.Push(std::exchange(batch_, {}))) {
+    if (batch_.changes.size() < kBatchChanges && batch_.bytes < kBatchBytes) {
       return absl::OkStatus();
     }
-    return End();
+    if (Push()) return absl::OkStatus();
+    return Join();
   }
 
   absl::Status Finish() {
-    if (builder_.joinable()) steps_.Push(std::exchange(batch_, {}));
-    HOLDFAST_RETURN_IF_ERROR(End());
-    std::map<std::string, Step> left = std::exchange(waiting_, {});
-    for (auto& [bytes, step] : left) HOLDFAST_RETURN_IF_ERROR(Put(step));
-    if (waiting_.empty()) return absl::OkStatus();
-    return absl::DataLossError("the snapshot holds a value twice that may stand in one row only");
+    if (building_.joinable()) Push();
+    HOLDFAST_RETURN_IF_ERROR(Join());
+    return builder_.Finish();
   }
 
-  const Digest& digest() const { return digest_.value(); }
-  const vault::State& state() const { return *state_; }
-  std::unique_ptr<vault::State> Take() { return std::move(state_); }
+  StateBuilder& builder() { return builder_; }
+  storage::StagedRows* staged() const { return staged_.get(); }
 
  private:
-  // From here on this thread has the state.
-  absl::Status End() {
-    if (builder_.joinable()) {
-      steps_.End();
-      builder_.join();
+  HandOff<Batch>& First() { return staged_ ? to_store_ : to_build_; }
+  bool Push() { return First().Push(std::exchange(batch_, {})); }
+
+  // From here on this thread has everything.
+  absl::Status Join() {
+    First().End();
+    if (storing_.joinable()) storing_.join();
+    if (building_.joinable()) building_.join();
+    return stored_.ok() ? built_ : stored_;
+  }
+
+  void Store() {
+    while (std::optional<Batch> batch = to_store_.Pop()) {
+      stored_ = staged_->Apply(batch->changes);
+      if (!stored_.ok()) break;
+      HOLDFAST_CRASH_POINT("snapshot.stage.after_rows");
+      if (!to_build_.Push(*std::move(batch))) break;
     }
-    return status_;
+    to_store_.Close();
+    to_build_.End();
   }
 
   void Build() {
-    while (std::optional<std::vector<Step>> batch = steps_.Pop()) {
-      for (Step& step : *batch) {
-        status_ = Carry(step);
-        if (status_.ok()) continue;
-        return steps_.Close();
+    while (std::optional<Batch> batch = to_build_.Pop()) {
+      for (size_t i = 0; i < batch->changes.size() && built_.ok(); ++i) {
+        built_ = builder_.Apply(batch->changes[i], batch->macs[i]);
       }
+      if (!built_.ok()) return to_build_.Close();
     }
-  }
-
-  absl::Status Carry(Step& step) {
-    if (!waiting_.empty()) waiting_.erase(step.key.SerializeAsString());
-    if (step.row.row_case() != v1::Row::ROW_NOT_SET) return Put(step);
-    Drop(step.key);
-    return absl::OkStatus();
-  }
-
-  void Drop(const v1::RowKey& key) {
-    const google::protobuf::Message* old = state_->Find(key);
-    if (old == nullptr) return;
-    digest_.Remove(MacOfRow(keys_, key.table(), *old));
-    state_->Delete(key).IgnoreError();  // It is there.
-  }
-
-  absl::Status Put(Step& step) {
-    Drop(step.key);
-    if (!vault::CheckClash(*state_, step.row).ok()) {
-      std::string bytes = step.key.SerializeAsString();
-      waiting_.insert_or_assign(std::move(bytes), std::move(step));
-      return absl::OkStatus();
-    }
-    HOLDFAST_RETURN_IF_ERROR(state_->Put(std::move(step.row)));
-    digest_.Add(step.mac);
-    return absl::OkStatus();
   }
 
   const crypto::KeyRing& keys_;
-  std::vector<Step> batch_;  // the caller's
-  // The thread's, until it has ended.
-  std::unique_ptr<vault::State> state_;
-  StateDigest digest_;
-  std::map<std::string, Step> waiting_;  // by their serialized keys
-  absl::Status status_;
+  const std::unique_ptr<storage::StagedRows> staged_;
+  Batch batch_;  // the caller's
+  // Of the two threads, until they have ended.
+  StateBuilder builder_;
+  absl::Status stored_, built_;
 
-  HandOff<std::vector<Step>> steps_;
-  std::thread builder_;
+  HandOff<Batch> to_store_, to_build_;
+  std::thread storing_, building_;
 };
 
-SnapshotRows::SnapshotRows(const crypto::KeyRing& keys)
-    : builder_(std::make_unique<Builder>(keys)) {}
+SnapshotRows::SnapshotRows(const crypto::KeyRing& keys, std::unique_ptr<storage::StagedRows> staged)
+    : pipe_(std::make_unique<Pipe>(keys, std::move(staged))) {}
 SnapshotRows::~SnapshotRows() = default;
 SnapshotRows::SnapshotRows(SnapshotRows&&) noexcept = default;
 SnapshotRows& SnapshotRows::operator=(SnapshotRows&&) noexcept = default;
 
-absl::Status SnapshotRows::Apply(v1::RowChange& change) { return builder_->Apply(change); }
-absl::Status SnapshotRows::Finish() { return builder_->Finish(); }
-const Digest& SnapshotRows::digest() const { return builder_->digest(); }
-const vault::State& SnapshotRows::state() const { return builder_->state(); }
-std::unique_ptr<vault::State> SnapshotRows::Take() { return builder_->Take(); }
+void SnapshotRows::MakeRoom(const TableSizes& sizes) { pipe_->builder().MakeRoom(sizes); }
+absl::Status SnapshotRows::Apply(v1::RowChange& change) { return pipe_->Apply(change); }
+absl::Status SnapshotRows::Finish() { return pipe_->Finish(); }
+const Digest& SnapshotRows::digest() const { return pipe_->builder().digest(); }
+const vault::State& SnapshotRows::state() const { return pipe_->builder().state(); }
+storage::StagedRows* SnapshotRows::staged() const { return pipe_->staged(); }
+std::unique_ptr<vault::State> SnapshotRows::Take() { return pipe_->builder().Take(); }
 
 }  // namespace holdfast::replication

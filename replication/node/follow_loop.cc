@@ -25,7 +25,7 @@ double RandomShare() { return crypto::RandomBelow(1 << 20) / static_cast<double>
 FollowLoop::FollowLoop(Deps deps)
     : deps_(std::move(deps)),
       machine_(deps_.book.promises().granted),
-      intake_(deps_.identity.data_folder, deps_.keys) {
+      intake_(deps_.identity.data_folder, deps_.keys, deps_.ledger) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -498,7 +498,7 @@ FollowerEffects FollowLoop::InstallSnapshot(const v1::SnapshotEnd& end) {
     told = deps_.clock.Mono();
     TellAlive();
   };
-  const absl::Status status = intake_.Install(end, deps_.ledger, alive);
+  const absl::Status status = intake_.Install(end, alive);
   NoteSnapshotProgress();
   if (!status.ok()) return SnapshotFault(status);
   LogInfo("snapshot at {} is in place", seq);

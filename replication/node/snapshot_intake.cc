@@ -31,8 +31,8 @@ std::optional<std::string> IdOf(std::string_view name) {
 
 }  // namespace
 
-SnapshotIntake::SnapshotIntake(std::string folder, const crypto::KeyRing& keys)
-    : folder_(std::move(folder)), keys_(keys) {
+SnapshotIntake::SnapshotIntake(std::string folder, const crypto::KeyRing& keys, Ledger& ledger)
+    : folder_(std::move(folder)), keys_(keys), ledger_(ledger) {
   std::error_code fault;
   std::vector<std::string> found;
   for (const auto& each : std::filesystem::directory_iterator(folder_, fault)) {
@@ -93,7 +93,9 @@ absl::Status SnapshotIntake::Begin(const v1::SnapshotBegin& begin,
   LogInfo("snapshot at {} of {} bytes {}", point_.seq, begin.bytes(),
           goes_on ? fmt::format("goes on at {}", begin.offset()) : "begins");
   if (rows_) return absl::OkStatus();
-  rows_.emplace(keys_);
+  HOLDFAST_ASSIGN_OR_RETURN(std::unique_ptr<storage::StagedRows> staged, ledger_.StageRows());
+  rows_.emplace(keys_, std::move(staged));
+  rows_->MakeRoom(point_.tables);
   return TakeFileIn();
 }
 
@@ -118,7 +120,7 @@ absl::Status SnapshotIntake::Add(const v1::SnapshotChunk& chunk) {
   return parser_.Take(chunk.data(), [this](v1::RowChange& change) { return rows_->Apply(change); });
 }
 
-absl::Status SnapshotIntake::Install(const v1::SnapshotEnd& end, Ledger& ledger,
+absl::Status SnapshotIntake::Install(const v1::SnapshotEnd& end,
                                      const std::function<void()>& alive) {
   absl::Status status = absl::OkStatus();
   if (!begin_) {
@@ -132,7 +134,7 @@ absl::Status SnapshotIntake::Install(const v1::SnapshotEnd& end, Ledger& ledger,
   if (status.ok()) status = parser_.End();
   if (status.ok())
     LogInfo("snapshot at {} is here, {} bytes; it is put in place", point_.seq, bytes());
-  if (status.ok()) status = ledger.ReplaceBySnapshot(point_, *std::exchange(rows_, {}), alive);
+  if (status.ok()) status = ledger_.ReplaceBySnapshot(point_, *std::exchange(rows_, {}), alive);
   Drop();
   return status;
 }

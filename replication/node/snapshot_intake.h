@@ -14,7 +14,7 @@
 namespace holdfast::replication {
 
 // A snapshot on its way in: `snapshot.<id>.part` in the node's folder, which outlives a cut stream
-// and the process, and the state that is built from it meanwhile.
+// and the process, and the state that is built, and the rows that are staged, from it meanwhile.
 //
 // Promises    1. Nothing of it is shown before its MAC and its state digest were found right.
 //             2. At most one such file is there; none once a snapshot is in place or was given up.
@@ -22,7 +22,7 @@ namespace holdfast::replication {
 class SnapshotIntake {
  public:
   // Looks what an earlier process has left, and keeps the one that can be gone on with.
-  SnapshotIntake(std::string folder, const crypto::KeyRing& keys);
+  SnapshotIntake(std::string folder, const crypto::KeyRing& keys, Ledger& ledger);
 
   // For the hello; empty and 0: nothing to go on with.
   const std::string& id() const { return id_; }
@@ -34,8 +34,7 @@ class SnapshotIntake {
   bool begun() const { return begin_.has_value(); }
   absl::Status Add(const v1::SnapshotChunk& chunk);
   // Checks the MAC, replaces the ledger's state and log. The file goes, whatever came of it.
-  absl::Status Install(const v1::SnapshotEnd& end, Ledger& ledger,
-                       const std::function<void()>& alive);
+  absl::Status Install(const v1::SnapshotEnd& end, const std::function<void()>& alive);
   uint64_t seq() const { return point_.seq; }
   void Pause() { begin_.reset(); }  // the stream is cut: a new beginning must come
   void Drop();                      // gives it up
@@ -46,6 +45,7 @@ class SnapshotIntake {
 
   const std::string folder_;
   const crypto::KeyRing& keys_;
+  Ledger& ledger_;
   std::string id_;
   std::optional<SnapshotFile> file_;
   std::optional<v1::SnapshotBegin> begin_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +14,8 @@
 
 namespace holdfast::replication {
 namespace {
+
+constexpr uint64_t kRowBytesMin = 64;  // in a snapshot, of a row that room is made for
 
 absl::StatusOr<Digest> ToDigest(const std::string& bytes, const char* what) {
   const std::optional<Digest> digest = ToArray<Digest>(bytes);
@@ -269,6 +272,11 @@ v1::SnapshotBegin ToMessage(const SnapshotPoint& point, const std::string& id) {
   message.set_state_digest(std::string(AsText(point.state_digest)));
   message.set_rows(point.changes);
   message.set_pending(point.pending);
+  for (const auto& [table, rows] : point.tables) {
+    v1::TableSize& size = *message.add_tables();
+    size.set_table(table);
+    size.set_rows(rows);
+  }
   return message;
 }
 
@@ -283,6 +291,14 @@ absl::StatusOr<SnapshotPoint> FromMessage(const v1::SnapshotBegin& message,
   HOLDFAST_ASSIGN_OR_RETURN(point.state_digest, ToDigest(message.state_digest(), "state digest"));
   if (point.seq == 0 || point.history.empty() || point.history.back().epoch != point.last_epoch) {
     return absl::InvalidArgumentError("snapshot: its position does not fit the history");
+  }
+  uint64_t left = message.bytes() / kRowBytesMin;  // No more room than the stream could fill.
+  for (const v1::TableSize& size : message.tables()) {
+    const uint64_t rows = std::min(size.rows(), left);
+    left -= rows;
+    if (v1::Table_IsValid(static_cast<int>(size.table()))) {
+      point.tables.emplace_back(static_cast<v1::Table>(size.table()), rows);
+    }
   }
   return point;
 }

@@ -84,13 +84,53 @@ MemoryStore::~MemoryStore() {
   disk_->opened_ = false;
 }
 
+// The rows of a snapshot in the process: what is not in place yet does not outlive it, and may come
+// while the disk is away.
+class MemoryStore::Staged : public StagedRows {
+ public:
+  Staged(MemoryStore& store, uint64_t round) : store_(store), round_(round) {}
+
+  absl::Status Apply(absl::Span<const StagedChange> changes) override {
+    MutexLock lock(store_.disk_->mu_);
+    HOLDFAST_RETURN_IF_ERROR(store_.CheckStaged(round_));
+    HOLDFAST_RETURN_IF_ERROR(store_.CheckWritable());
+    for (const StagedChange& change : changes) {
+      if (change.row.row_case() == v1::Row::ROW_NOT_SET) {
+        rows_.erase(IdOf(change.key));
+      } else {
+        HOLDFAST_RETURN_IF_ERROR(CheckRow(change.row));
+        rows_[IdOf(change.key)] = change.row;
+      }
+    }
+    return absl::OkStatus();
+  }
+  uint64_t round() const { return round_; }
+  const std::map<MemoryDisk::RowId, v1::Row>& rows() const { return rows_; }
+
+ private:
+  MemoryStore& store_;
+  const uint64_t round_;
+  std::map<MemoryDisk::RowId, v1::Row> rows_;
+};
+
+absl::Status MemoryStore::CheckStaged(uint64_t round) const {
+  if (staged_round_ == round) return absl::OkStatus();
+  return absl::FailedPreconditionError("the rows that were staged are in place, or gone");
+}
+
+absl::Status MemoryStore::CheckWritable() const {
+  if (!failure_.ok()) return failure_;
+  if (disk_->full_) return absl::ResourceExhaustedError("memory store: the disk is full");
+  return absl::OkStatus();
+}
+
 absl::Status MemoryStore::Commit(std::function<void(MemoryDisk::Contents&)> change) {
   if (!failure_.ok()) return failure_;
   if (disk_->away_) {
     if (std::exchange(disk_->away_lands_, false)) change(disk_->contents_);
     return absl::UnavailableError("memory store: it is away");
   }
-  if (disk_->full_) return absl::ResourceExhaustedError("memory store: the disk is full");
+  HOLDFAST_RETURN_IF_ERROR(CheckWritable());
   if (disk_->next_failure_.ok()) {
     change(disk_->contents_);
     return absl::OkStatus();
@@ -217,6 +257,29 @@ absl::Status MemoryStore::ReplaceBySnapshot(
     to.bounds = bounds;
     for (const auto& [name, value] : facts) to.facts[name] = value;
   });
+}
+
+absl::StatusOr<std::unique_ptr<StagedRows>> MemoryStore::StageRows() {
+  MutexLock lock(disk_->mu_);
+  HOLDFAST_RETURN_IF_ERROR(CheckWritable());
+  staged_round_ = ++staged_rounds_;
+  return std::make_unique<Staged>(*this, staged_round_);
+}
+
+absl::Status MemoryStore::ReplaceByStaged(StagedRows& staged, const Applied& applied,
+                                          const Epoch& last_epoch, const Facts& facts) {
+  HOLDFAST_ASSIGN_OR_RETURN(const LogBounds bounds, LogBounds::OfSnapshot(applied, last_epoch));
+  const auto& own = static_cast<const Staged&>(staged);
+  MutexLock lock(disk_->mu_);
+  HOLDFAST_RETURN_IF_ERROR(CheckStaged(own.round()));
+  HOLDFAST_RETURN_IF_ERROR(CommitLog([bounds, rows = own.rows(), facts](MemoryDisk::Contents& to) {
+    to.rows = rows;
+    to.log.clear();
+    to.bounds = bounds;
+    for (const auto& [name, value] : facts) to.facts[name] = value;
+  }));
+  staged_round_ = 0;
+  return absl::OkStatus();
 }
 
 absl::Status MemoryStore::PutFact(const std::string& name, const std::string& value) {

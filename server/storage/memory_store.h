@@ -72,12 +72,16 @@ class MemoryStore : public Store {
   absl::Status ReplaceBySnapshot(
       const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,
       const Epoch& last_epoch, const Facts& facts) override;
+  absl::StatusOr<std::unique_ptr<StagedRows>> StageRows() override;
+  absl::Status ReplaceByStaged(StagedRows& staged, const Applied& applied, const Epoch& last_epoch,
+                               const Facts& facts) override;
   absl::Status PutFact(const std::string& name, const std::string& value) override;
   absl::StatusOr<std::optional<std::string>> GetFact(const std::string& name) override;
   absl::StatusOr<bool> FindOut() override;
   absl::Status failure() const override;
 
  private:
+  class Staged;
   explicit MemoryStore(std::shared_ptr<MemoryDisk> disk);
   // Runs `change`, which owns what it needs, on the disk's contents; or fails, and is poisoned, as
   // the disk was told.
@@ -86,11 +90,15 @@ class MemoryStore : public Store {
   // The same for what FindOut is asked about.
   absl::Status CommitLog(std::function<void(MemoryDisk::Contents&)> change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(disk_->mu_);
+  absl::Status CheckStaged(uint64_t round) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(disk_->mu_);
+  absl::Status CheckWritable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(disk_->mu_);
 
   const std::shared_ptr<MemoryDisk> disk_;
   absl::Status failure_ ABSL_GUARDED_BY(disk_->mu_);
   bool owed_ ABSL_GUARDED_BY(disk_->mu_) = false;  // as in postgres_store.h
   bool there_ ABSL_GUARDED_BY(disk_->mu_) = false;
+  uint64_t staged_rounds_ ABSL_GUARDED_BY(disk_->mu_) = 0;
+  uint64_t staged_round_ ABSL_GUARDED_BY(disk_->mu_) = 0;
 };
 
 }  // namespace holdfast::storage

@@ -27,10 +27,9 @@ ColumnType TypeOf(const FieldDescriptor* field) {
   }
 }
 
-ColumnValue ReadScalar(const Message& message, const FieldDescriptor* field) {
-  // Only strings need a buffer, and only for representations that we do not use.
-  static thread_local std::string scratch;
-  const Reflection& reflection = *message.GetReflection();
+// `reflection` is the message's, which is not asked for it for every column.
+ColumnValue ReadScalar(const Message& message, const Reflection& reflection,
+                       const FieldDescriptor* field) {
   switch (field->cpp_type()) {
     case FieldDescriptor::CPPTYPE_UINT64:
       return static_cast<int64_t>(reflection.GetUInt64(message, field));
@@ -45,6 +44,8 @@ ColumnValue ReadScalar(const Message& message, const FieldDescriptor* field) {
     case FieldDescriptor::CPPTYPE_ENUM:
       return static_cast<int64_t>(reflection.GetEnumValue(message, field));
     case FieldDescriptor::CPPTYPE_STRING: {
+      // The buffer is for representations of strings that we do not use.
+      std::string scratch;
       const std::string_view text = reflection.GetStringReference(message, field, &scratch);
       if (field->type() == FieldDescriptor::TYPE_BYTES) return BlobView{text};
       return text;
@@ -101,17 +102,30 @@ bool WriteScalar(Message& message, const FieldDescriptor* field, const ColumnVal
 }
 
 bool HasUnknownFields(const Message& message) {
-  const Reflection& reflection = *message.GetReflection();
-  if (!reflection.GetUnknownFields(message).empty()) return true;
-  std::vector<const FieldDescriptor*> set;
-  reflection.ListFields(message, &set);
-  for (const FieldDescriptor* field : set) {
-    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field->is_repeated() &&
-        HasUnknownFields(reflection.GetMessage(message, field))) {
-      return true;
-    }
+  return !message.GetReflection()->GetUnknownFields(message).empty();
+}
+
+bool HasUnknownFields(const v1::Row& row) {
+  if (HasUnknownFields(static_cast<const Message&>(row))) return true;
+  const RowTable* table = FindRowTable(row.row_case());
+  if (table == nullptr) return false;
+  const Message& inner = RowMessage(row, *table);
+  if (HasUnknownFields(inner)) return true;
+  const Reflection& reflection = *inner.GetReflection();
+  for (const FieldDescriptor* field : table->messages) {
+    if (!reflection.HasField(inner, field)) continue;
+    if (HasUnknownFields(reflection.GetMessage(inner, field))) return true;
   }
   return false;
+}
+
+std::vector<const FieldDescriptor*> MessagesIn(const Descriptor* descriptor) {
+  std::vector<const FieldDescriptor*> found;
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    const FieldDescriptor* field = descriptor->field(i);
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) found.push_back(field);
+  }
+  return found;
 }
 
 std::vector<RowTable> MakeRowTables() {
@@ -122,6 +136,7 @@ std::vector<RowTable> MakeRowTables() {
     HOLDFAST_CHECK(v1::Table_IsValid(field->number()));
     tables.push_back({.table = static_cast<v1::Table>(field->number()),
                       .row_field = field,
+                      .messages = MessagesIn(field->message_type()),
                       .columns = MessageTable(field->name() + "s", field->message_type())});
   }
   return tables;
@@ -152,15 +167,23 @@ MessageTable::MessageTable(std::string name, const Descriptor* descriptor)
 
 void MessageTable::Read(const Message& message, std::vector<ColumnValue>& out) const {
   const Reflection& reflection = *message.GetReflection();
+  const FieldDescriptor* sealed_field = nullptr;
+  const Message* sealed = nullptr;
+  const Reflection* of_sealed = nullptr;
   out.clear();
   for (const Column& column : columns_) {
     if (column.sealed_field == nullptr) {
-      out.push_back(ReadScalar(message, column.field));
-    } else if (reflection.HasField(message, column.field)) {
-      out.push_back(ReadScalar(reflection.GetMessage(message, column.field), column.sealed_field));
-    } else {
-      out.push_back(std::monostate());
+      out.push_back(ReadScalar(message, reflection, column.field));
+      continue;
     }
+    if (column.field != sealed_field) {  // Its columns stand side by side.
+      sealed_field = column.field;
+      const bool is_set = reflection.HasField(message, sealed_field);
+      sealed = is_set ? &reflection.GetMessage(message, sealed_field) : nullptr;
+      of_sealed = is_set ? sealed->GetReflection() : nullptr;
+    }
+    out.push_back(sealed == nullptr ? ColumnValue()
+                                    : ReadScalar(*sealed, *of_sealed, column.sealed_field));
   }
 }
 
@@ -243,7 +266,9 @@ v1::RowKey KeyOf(const v1::Row& row) {
   HOLDFAST_CHECK(table != nullptr);
   v1::RowKey key;
   key.set_table(table->table);
-  const ColumnValue value = ReadScalar(RowMessage(row, *table), table->columns.columns()[0].field);
+  const Message& inner = RowMessage(row, *table);
+  const ColumnValue value =
+      ReadScalar(inner, *inner.GetReflection(), table->columns.columns()[0].field);
   if (const auto* number = std::get_if<int64_t>(&value)) {
     key.set_id(static_cast<uint64_t>(*number));
   } else {

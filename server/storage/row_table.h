@@ -63,7 +63,8 @@ class MessageTable {
 // the primary key.
 struct RowTable {
   v1::Table table;
-  const google::protobuf::FieldDescriptor* row_field;  // in v1::Row
+  const google::protobuf::FieldDescriptor* row_field;              // in v1::Row
+  std::vector<const google::protobuf::FieldDescriptor*> messages;  // in the message of the row
   MessageTable columns;
   bool keyed_by_text() const { return columns.columns()[0].type == ColumnType::kText; }
 };

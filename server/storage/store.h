@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -49,6 +50,28 @@ struct LoadResult {
   LogPoint last;           // the newest entry, known also when it is not kept
 };
 
+// Of a snapshot, in which later ones win. A row that is not set: that of `key` goes.
+struct StagedChange {
+  v1::RowKey key;
+  v1::Row row;
+};
+
+// The rows of a snapshot beside those in use, while the rest of it still comes.
+//
+// Invariants  1. Nothing of it is seen by anybody before Store::ReplaceByStaged.
+//             2. What was not put in place is removed: with this, or by the next opening.
+//             3. One at a time: a newer one of the same store takes the place of this one, which
+//                then fails with FAILED_PRECONDITION.
+// Threading   Thread-compatible, on any thread.
+// Ownership   Goes before its store.
+// Failure     As of an Append. Once it has failed it is of no use any more.
+class StagedRows {
+ public:
+  virtual ~StagedRows() = default;
+  // Deleting what is not there is nothing. Durable by ReplaceByStaged only.
+  virtual absl::Status Apply(absl::Span<const StagedChange> changes) = 0;
+};
+
 // Where a node keeps rows, log and node-local facts. It holds ciphertext only, and is not trusted:
 // the ledger checks digests and MACs of what it returns.
 //
@@ -57,14 +80,14 @@ struct LoadResult {
 //             2. seq is dense; epochs do not go down along the log.
 //             3. applied never goes back, and is never beyond the last entry.
 //             4. Rows are those of the log up to applied; nothing pending is in a row table.
-//             5. Facts survive everything, ReplaceBySnapshot included.
-// Threading   One writer thread for Load, Append, CutAfter, ReplaceBySnapshot, FindOut. ReadLog,
-//             GetFact, PutFact, TrimUpTo and failure from any thread, at any time.
+//             5. Facts survive everything, snapshots included.
+// Threading   One writer thread for Load, Append, CutAfter, ReplaceBySnapshot, ReplaceByStaged,
+//             FindOut. All others from any thread, at any time.
 // Failure     INVALID_ARGUMENT or FAILED_PRECONDITION: refused before anything was written.
 //             RESOURCE_EXHAUSTED: no room; nothing was written, try again later.
 //             UNAVAILABLE: the server of the store is away, and the write may be there all the
-//             same. Of Append, CutAfter and ReplaceBySnapshot FindOut says which, and until it has
-//             said so none of them writes (FAILED_PRECONDITION). A fact is put again, a trim
+//             same. Of Append, CutAfter and a replacement FindOut says which, and until it has said
+//             so none of them writes (FAILED_PRECONDITION). A fact is put again, a trim
 //             repeated. DATA_LOSS: a commit failed, and whether it is on disk is unknown until the
 //             store is opened again: from then on every write fails with DATA_LOSS that names the
 //             first error, reads go on. Also what is read and cannot be right.
@@ -99,11 +122,25 @@ class Store {
       const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,
       const Epoch& last_epoch, const Facts& facts) = 0;
 
+  // An empty place for the rows of a snapshot; null: this store has none beside its tables, and
+  // takes them by ReplaceBySnapshot.
+  virtual absl::StatusOr<std::unique_ptr<StagedRows>> StageRows() {
+    return std::unique_ptr<StagedRows>();
+  }
+  // As ReplaceBySnapshot, by the rows in `staged`, one of this store. They stay there when it fails
+  // and can be put in place again, unless the store has failed.
+  virtual absl::Status ReplaceByStaged(StagedRows& staged, const Applied& applied,
+                                       const Epoch& last_epoch, const Facts& facts) {
+    static_cast<void>(staged), static_cast<void>(applied);
+    static_cast<void>(last_epoch), static_cast<void>(facts);
+    return absl::FailedPreconditionError("this store keeps no rows beside its tables");
+  }
+
   // Durable on return.
   virtual absl::Status PutFact(const std::string& name, const std::string& value) = 0;
   virtual absl::StatusOr<std::optional<std::string>> GetFact(const std::string& name) = 0;
 
-  // Whether the last Append, CutAfter or ReplaceBySnapshot, which was UNAVAILABLE, is there: read
+  // Whether the last Append, CutAfter or replacement, which was UNAVAILABLE, is there: read
   // from the store, never guessed. UNAVAILABLE: it cannot be asked yet. False when none was.
   virtual absl::StatusOr<bool> FindOut() { return false; }
 

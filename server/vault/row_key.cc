@@ -63,6 +63,12 @@ const Message& InnerOf(const v1::Row& row) {
   return row.GetReflection()->GetMessage(row, shape->row_field);
 }
 
+void CopyInto(v1::Row& row, const TableShape& shape, const Message& inner) {
+  Message& copy = *row.GetReflection()->MutableMessage(&row, shape.row_field);
+  copy.Clear();
+  copy.MergeFrom(inner);
+}
+
 v1::RowKey KeyOf(const TableShape& shape, const Message& inner) {
   v1::RowKey key;
   key.set_table(shape.table);

@@ -31,6 +31,10 @@ const TableShape* ShapeOf(v1::Table table);
 // The message inside `row`, which must be set.
 const google::protobuf::Message& InnerOf(const v1::Row& row);
 
+// A copy of `inner` in place of what `row` holds. Not by Message::CopyFrom: in a library that was
+// built with its assertions that walks through both by reflection, which costs more than the copy.
+void CopyInto(v1::Row& row, const TableShape& shape, const google::protobuf::Message& inner);
+
 v1::RowKey KeyOf(const v1::Row& row);
 v1::RowKey KeyOf(const TableShape& shape, const google::protobuf::Message& inner);
 

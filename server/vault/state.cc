@@ -154,14 +154,14 @@ std::optional<v1::Row> State::FindRow(const v1::RowKey& key) const {
   const Message* inner = Find(key);
   if (inner == nullptr) return std::nullopt;
   v1::Row row;
-  row.GetReflection()->MutableMessage(&row, ShapeOf(key.table())->row_field)->CopyFrom(*inner);
+  CopyInto(row, *ShapeOf(key.table()), *inner);
   return row;
 }
 
 void State::ForEachRow(const std::function<void(const v1::Row&)>& visit) const {
   v1::Row row;
   const auto show = [&](const TableShape& shape, const Message& inner) {
-    row.GetReflection()->MutableMessage(&row, shape.row_field)->CopyFrom(inner);
+    CopyInto(row, shape, inner);
     visit(row);
   };
   std::vector<uint64_t> ids;
@@ -250,7 +250,7 @@ std::optional<v1::Row> RowWalk::Next() {
       names_.empty() ? state_.FindNumbered(table, ids_[at_]) : state_.FindNamed(table, names_[at_]);
   ++at_;
   std::optional<v1::Row> row(std::in_place);
-  row->GetReflection()->MutableMessage(&*row, ShapeOf(table)->row_field)->CopyFrom(*inner);
+  CopyInto(*row, *ShapeOf(table), *inner);
   return row;
 }
 

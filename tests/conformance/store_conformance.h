@@ -25,6 +25,7 @@ class StoreConformanceTest : public testing::TestWithParam<MediumKind> {
   // All rows by their key, serialized: what Load gives.
   std::map<std::string, std::string> Rows();
   std::vector<uint64_t> Seqs(uint64_t first_seq);
+  std::unique_ptr<StagedRows> Stage();  // null: this store has no such place
   absl::Status Replace(const std::vector<v1::Row>& rows, const Applied& applied,
                        const Epoch& epoch);
 

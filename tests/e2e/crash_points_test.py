@@ -246,6 +246,8 @@ each(PostgresCrashTest, 'dies_when_the_primary_starts', (2, 'epoch.grant.after_p
 class SnapshotCrash(CrashTest):
     """The log of the primary no longer reaches back to where node 2 ends."""
 
+    storing = (('snapshot.stage.in_rows', 40), ('snapshot.stage.after_rows', 1), ('snapshot.stage.before_swap', 1))
+
     def make_gap(self, point):
         self.stop(2)
         resource, writers = self.writers(point)
@@ -277,8 +279,7 @@ class SnapshotCrash(CrashTest):
         before = self.cluster.stored(2)
         self.start(1)
         for point, passage in (('snapshot.receive.begin', 1), ('snapshot.receive.in_pieces', 1),
-                               ('snapshot.install.begin', 1), ('snapshot.install.in_rows', 40),
-                               ('snapshot.install.before_swap', 1)):
+                               ('snapshot.install.begin', 1), *self.storing):
             with self.subTest(point), self.armed(2, point, passage) as armed:
                 armed.wait_for_death()
                 self.assertEqual(self.cluster.stored(2), before)
@@ -316,7 +317,10 @@ class SnapshotCrashTest(SnapshotCrash):
 
 
 class PostgresSnapshotCrashTest(SnapshotCrash):
+    """Its rows come in the transaction that puts them in place."""
+
     store = 'postgres'
+    storing = (('snapshot.install.in_rows', 40), ('snapshot.install.before_swap', 1))
 
 
 class ZEveryPointTest(unittest.TestCase):

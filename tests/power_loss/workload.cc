@@ -210,7 +210,9 @@ class Feed {
 };
 
 void Install(TestNode& source, Node& node) {
-  replication::SnapshotRows rows(node.keys());
+  auto staged = node.ledger().StageRows();
+  Must(staged.status());
+  replication::SnapshotRows rows(node.keys(), *std::move(staged));
   const auto point = source.ledger().CopyRows([&](const v1::RowChange& change) {
     v1::RowChange copy = change;
     return rows.Apply(copy);

@@ -177,20 +177,16 @@ absl::Status Connection::Execute(const std::string& sql) {
 }
 
 absl::StatusOr<Statement*> Connection::Prepare(std::string_view sql) {
-  std::unique_ptr<Statement>& cached = statements_[std::string(sql)];
-  if (cached != nullptr) {
-    cached->Reset();
-    return cached.get();
+  if (const auto cached = statements_.find(sql); cached != statements_.end()) {
+    cached->second->Reset();
+    return cached->second.get();
   }
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-  if (code != SQLITE_OK) {
-    statements_.erase(std::string(sql));
-    return StatusOf(code, "cannot prepare a statement");
-  }
-  cached = std::make_unique<Statement>(this, statement);
-  return cached.get();
+  if (code != SQLITE_OK) return StatusOf(code, "cannot prepare a statement");
+  auto made = std::make_unique<Statement>(this, statement);
+  return statements_.emplace(sql, std::move(made)).first->second.get();
 }
 
 absl::StatusOr<int64_t> Connection::ReadInt(const std::string& sql) {
@@ -225,6 +221,10 @@ absl::Status Connection::Transact(const std::function<absl::Status()>& body, boo
     if (!rolled_back.ok()) *commit_failed = true;
   }
   return status;
+}
+
+absl::Status Connection::SyncEachCommit(bool on) {
+  return Execute(on ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
 }
 
 absl::Status Connection::ReadOneState(const std::function<absl::Status()>& body) {

@@ -102,6 +102,8 @@ class Connection {
   // `body` in one transaction: BEGIN, body, COMMIT. An error of body or of the commit rolls back;
   // `commit_failed` then tells which of the two it was.
   absl::Status Transact(const std::function<absl::Status()>& body, bool* commit_failed);
+  // Off: a commit is durable once a later one has synced, or a checkpoint. Between transactions.
+  absl::Status SyncEachCommit(bool on);
   // A read transaction around `body`: one state of the database, whatever is written meanwhile.
   absl::Status ReadOneState(const std::function<absl::Status()>& body);
 
@@ -117,7 +119,11 @@ class Connection {
 
   const std::string path_;
   sqlite3* const db_;
-  std::unordered_map<std::string, std::unique_ptr<Statement>> statements_;
+  struct Hash {  // by a view, too: no copy of a text for each row
+    using is_transparent = void;
+    size_t operator()(std::string_view sql) const { return std::hash<std::string_view>()(sql); }
+  };
+  std::unordered_map<std::string, std::unique_ptr<Statement>, Hash, std::equal_to<>> statements_;
   std::function<void(int64_t)> on_commit_;
 };
 

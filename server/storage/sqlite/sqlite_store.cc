@@ -52,7 +52,7 @@ absl::Status SqliteStore::Start() {
   checkpoints.failed = [this](const absl::Status& status) { Poison(status); };
   checkpointer_ = std::make_unique<Checkpointer>(std::move(own), std::move(checkpoints));
   writer_->OnCommit([this](int64_t frames) { checkpointer_->NoteCommit(frames); });
-  return absl::OkStatus();
+  return DropLeftRows();
 }
 
 SqliteStore::~SqliteStore() {
@@ -93,6 +93,10 @@ absl::Status SqliteStore::CheckRoom() {
 absl::Status SqliteStore::Commit(const std::function<absl::Status()>& body) {
   HOLDFAST_RETURN_IF_ERROR(failure());
   HOLDFAST_RETURN_IF_ERROR(CheckRoom());
+  return RunTransaction(body);
+}
+
+absl::Status SqliteStore::RunTransaction(const std::function<absl::Status()>& body) {
   bool commit_failed = false;
   const auto body_to_its_end = [&]() -> absl::Status {
     HOLDFAST_RETURN_IF_ERROR(body());

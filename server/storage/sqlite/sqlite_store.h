@@ -46,16 +46,28 @@ class SqliteStore : public Store {
   absl::Status ReplaceBySnapshot(
       const std::function<absl::StatusOr<std::optional<v1::Row>>()>& next, const Applied& applied,
       const Epoch& last_epoch, const Facts& facts) override;
+  absl::StatusOr<std::unique_ptr<StagedRows>> StageRows() override;
+  absl::Status ReplaceByStaged(StagedRows& staged, const Applied& applied, const Epoch& last_epoch,
+                               const Facts& facts) override;
   absl::Status PutFact(const std::string& name, const std::string& value) override;
   absl::StatusOr<std::optional<std::string>> GetFact(const std::string& name) override;
   absl::Status failure() const override;
 
  private:
+  class Staged;
   explicit SqliteStore(Options options);
   absl::Status Start();
+  absl::Status CheckStaged(uint64_t round) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+  absl::Status DropStaged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+  absl::Status DropLeftRows() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
 
   // One durable transaction. A failed commit poisons the store.
   absl::Status Commit(const std::function<absl::Status()>& body)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+  absl::Status RunTransaction(const std::function<absl::Status()>& body)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+  // One that the next durable one, or a checkpoint, makes durable. Asks for no room.
+  absl::Status RunUnsynced(const std::function<absl::Status()>& body)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
   absl::Status CheckRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
   void Poison(const absl::Status& cause);
@@ -69,6 +81,9 @@ class SqliteStore : public Store {
   mutable Mutex writer_mu_;
   std::unique_ptr<Connection> writer_ ABSL_GUARDED_BY(writer_mu_);
   LogBounds bounds_ ABSL_GUARDED_BY(writer_mu_);
+  uint64_t staged_rounds_ ABSL_GUARDED_BY(writer_mu_) = 0;
+  uint64_t staged_round_ ABSL_GUARDED_BY(writer_mu_) =
+      0;  // whose the staged tables are; 0: nobody's
   Mutex reader_mu_;
   std::unique_ptr<Connection> reader_ ABSL_GUARDED_BY(reader_mu_);
   mutable Mutex failure_mu_;

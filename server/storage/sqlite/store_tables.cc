@@ -36,8 +36,11 @@ std::string ColumnList(const MessageTable& table, std::string_view format) {
   return list;
 }
 
+constexpr std::string_view kStaged = "staged_";
+
 struct RowStatements {
   std::string upsert, insert, erase, erase_all, select;
+  std::string stage, unstage;
 };
 
 const RowStatements& StatementsOf(const RowTable& table) {
@@ -54,22 +57,32 @@ const RowStatements& StatementsOf(const RowTable& table) {
            .insert = insert,
            .erase = fmt::format("DELETE FROM {} WHERE {} = ?", columns.name(), key),
            .erase_all = fmt::format("DELETE FROM {}", columns.name()),
-           .select = fmt::format("SELECT {} FROM {}", ColumnList(columns, "{}"), columns.name())});
+           .select = fmt::format("SELECT {} FROM {}", ColumnList(columns, "{}"), columns.name()),
+           .stage =
+               fmt::format("INSERT OR REPLACE INTO {}{} ({}) VALUES ({})", kStaged, columns.name(),
+                           ColumnList(columns, "{}"), ColumnList(columns, "?")),
+           .unstage = fmt::format("DELETE FROM {}{} WHERE {} = ?", kStaged, columns.name(), key)});
     }
     return statements;
   }();
   return all[static_cast<size_t>(&table - RowTables().data())];
 }
 
-absl::Status WriteRow(Connection& connection, const v1::Row& row, bool replace) {
+absl::Status WriteRow(Connection& connection, const v1::Row& row, std::string RowStatements::*sql) {
   const RowTable& table = *FindRowTable(row.row_case());
-  const RowStatements& statements = StatementsOf(table);
-  HOLDFAST_ASSIGN_OR_RETURN(Statement * statement,
-                            connection.Prepare(replace ? statements.upsert : statements.insert));
+  HOLDFAST_ASSIGN_OR_RETURN(Statement * statement, connection.Prepare(StatementsOf(table).*sql));
   static thread_local std::vector<ColumnValue> values;
   table.columns.Read(RowMessage(row, table), values);
   for (size_t i = 0; i < values.size(); ++i) statement->Bind(static_cast<int>(i) + 1, values[i]);
   return statement->Run();
+}
+
+absl::Status EraseRow(Connection& connection, const v1::RowKey& key,
+                      std::string RowStatements::*sql) {
+  const RowTable& table = *FindRowTable(key.table());
+  HOLDFAST_ASSIGN_OR_RETURN(Statement * statement, connection.Prepare(StatementsOf(table).*sql));
+  if (table.keyed_by_text()) return statement->BindText(1, key.name()).Run();
+  return statement->BindInt(1, Signed(key.id())).Run();
 }
 
 }  // namespace
@@ -148,20 +161,68 @@ absl::StatusOr<std::vector<EntryPtr>> ReadEntries(Connection& connection, uint64
 }
 
 absl::Status InsertRow(Connection& connection, const v1::Row& row) {
-  return WriteRow(connection, row, /*replace=*/false);
+  return WriteRow(connection, row, &RowStatements::insert);
 }
 
 absl::Status ApplyChange(Connection& connection, const v1::RowChange& change) {
-  if (change.has_put()) return WriteRow(connection, change.put(), /*replace=*/true);
-  const RowTable& table = *FindRowTable(change.delete_().table());
-  HOLDFAST_ASSIGN_OR_RETURN(Statement * statement, connection.Prepare(StatementsOf(table).erase));
-  if (table.keyed_by_text()) return statement->BindText(1, change.delete_().name()).Run();
-  return statement->BindInt(1, Signed(change.delete_().id())).Run();
+  if (change.has_put()) return WriteRow(connection, change.put(), &RowStatements::upsert);
+  return EraseRow(connection, change.delete_(), &RowStatements::erase);
 }
 
 absl::Status DeleteAllRows(Connection& connection) {
   for (const RowTable& table : RowTables()) {
     HOLDFAST_RETURN_IF_ERROR(connection.Execute(StatementsOf(table).erase_all));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CreateStagedTables(Connection& connection) {
+  HOLDFAST_RETURN_IF_ERROR(DropStagedTables(connection));
+  for (const RowTable& table : RowTables()) {
+    const std::string& name = table.columns.name();
+    HOLDFAST_ASSIGN_OR_RETURN(
+        const std::string like,
+        connection.ReadText(fmt::format(
+            "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = '{}'", name)));
+    // The name in it is ours, or, after a renaming, quoted by SQLite.
+    const size_t columns = like.find('(');
+    if (columns == std::string::npos) {
+      return absl::DataLossError(fmt::format("{}: what is {}?", connection.path(), name));
+    }
+    HOLDFAST_RETURN_IF_ERROR(connection.Execute(
+        fmt::format("CREATE TABLE {}{} {}", kStaged, name, like.substr(columns))));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DropStagedTables(Connection& connection) {
+  for (const RowTable& table : RowTables()) {
+    HOLDFAST_RETURN_IF_ERROR(connection.Execute(
+        fmt::format("DROP TABLE IF EXISTS {}{}", kStaged, table.columns.name())));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> HasStagedTables(Connection& connection) {
+  HOLDFAST_ASSIGN_OR_RETURN(
+      const int64_t count,
+      connection.ReadInt("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND "
+                         "name GLOB 'staged_*'"));
+  return count > 0;
+}
+
+absl::Status ApplyStaged(Connection& connection, const StagedChange& change) {
+  if (change.row.row_case() != v1::Row::ROW_NOT_SET) {
+    return WriteRow(connection, change.row, &RowStatements::stage);
+  }
+  return EraseRow(connection, change.key, &RowStatements::unstage);
+}
+
+absl::Status RenameStagedTables(Connection& connection) {
+  for (const RowTable& table : RowTables()) {
+    const std::string& name = table.columns.name();
+    HOLDFAST_RETURN_IF_ERROR(connection.Execute(
+        fmt::format("DROP TABLE {0}; ALTER TABLE {1}{0} RENAME TO {0}", name, kStaged)));
   }
   return absl::OkStatus();
 }

@@ -21,6 +21,14 @@ absl::Status InsertRow(Connection& connection, const v1::Row& row);  // refuses 
 absl::Status DeleteAllRows(Connection& connection);
 absl::Status ReadRows(Connection& connection, const std::function<absl::Status(v1::Row&&)>& row);
 
+// The tables beside those in use, one for each; Create takes away what is there already.
+absl::Status CreateStagedTables(Connection& connection);
+absl::Status DropStagedTables(Connection& connection);
+absl::StatusOr<bool> HasStagedTables(Connection& connection);
+absl::Status ApplyStaged(Connection& connection, const StagedChange& change);
+// They are the ones in use from then on, in place of those that were.
+absl::Status RenameStagedTables(Connection& connection);
+
 absl::Status WriteFact(Connection& connection, std::string_view name, std::string_view value);
 absl::StatusOr<std::optional<std::string>> ReadFact(Connection& connection, std::string_view name);
 

@@ -231,7 +231,9 @@ class FollowingTest : public LedgerTest {
     return follower_.ledger().AppendForeign(batch);
   }
   absl::Status Replace(const SnapshotPoint& point, const std::vector<v1::RowChange>& changes) {
-    SnapshotRows rows(follower_.keys());
+    auto staged = follower_.ledger().StageRows();
+    if (!staged.ok()) return staged.status();
+    SnapshotRows rows(follower_.keys(), *std::move(staged));
     for (v1::RowChange change : changes) {
       if (absl::Status applied = rows.Apply(change); !applied.ok()) return applied;
     }

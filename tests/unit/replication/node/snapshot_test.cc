@@ -71,7 +71,7 @@ class SnapshotTest : public ::testing::Test {
     v1::SnapshotEnd end;
     end.set_bytes(snapshot.file.bytes());
     end.set_mac(std::string(snapshot.mac.begin(), snapshot.mac.end()));
-    return intake.Install(end, b_.ledger(), [] {});
+    return intake.Install(end, [] {});
   }
 
   const std::shared_ptr<const SecretBytes> root_ = NewRoot();
@@ -109,7 +109,7 @@ TEST_F(SnapshotTest, OneThatIsNotCommittedSoFarIsNotMade) {
 TEST_F(SnapshotTest, ItGoesOnAfterACutStreamAndAfterARestart) {
   const ShelvedSnapshotPtr snapshot = Take();
   {
-    SnapshotIntake intake(b_.folder(), b_.keys());
+    SnapshotIntake intake(b_.folder(), b_.keys(), b_.ledger());
     EXPECT_EQ(intake.id(), "");
     ASSERT_TRUE(Begin(intake, *snapshot, 0).ok());
     ASSERT_FALSE(Send(intake, *snapshot, 1));
@@ -121,7 +121,7 @@ TEST_F(SnapshotTest, ItGoesOnAfterACutStreamAndAfterARestart) {
   // The last piece before a crash may be half there.
   const std::string part = b_.folder() + "/snapshot." + snapshot->begin.snapshot_id() + ".part";
   std::ofstream(part, std::ios::app) << "half a piece";
-  SnapshotIntake intake(b_.folder(), b_.keys());
+  SnapshotIntake intake(b_.folder(), b_.keys(), b_.ledger());
   EXPECT_EQ(intake.id(), snapshot->begin.snapshot_id());
   EXPECT_EQ(intake.bytes(), 2 * kSnapshotChunkBytes);
   EXPECT_FALSE(Begin(intake, *snapshot, kSnapshotChunkBytes).ok());  // not where it stands
@@ -137,7 +137,7 @@ TEST_F(SnapshotTest, ItGoesOnAfterACutStreamAndAfterARestart) {
 TEST_F(SnapshotTest, APartThatWasChangedOnTheDiskIsNotInstalled) {
   const ShelvedSnapshotPtr snapshot = Take();
   {
-    SnapshotIntake intake(b_.folder(), b_.keys());
+    SnapshotIntake intake(b_.folder(), b_.keys(), b_.ledger());
     ASSERT_TRUE(Begin(intake, *snapshot, 0).ok());
     ASSERT_FALSE(Send(intake, *snapshot, 2));
   }
@@ -150,7 +150,7 @@ TEST_F(SnapshotTest, APartThatWasChangedOnTheDiskIsNotInstalled) {
     file.seekp(static_cast<std::streamoff>(name));
     file << 'x';
   }
-  SnapshotIntake intake(b_.folder(), b_.keys());
+  SnapshotIntake intake(b_.folder(), b_.keys(), b_.ledger());
   ASSERT_TRUE(Begin(intake, *snapshot, intake.bytes()).ok());
   ASSERT_TRUE(Send(intake, *snapshot, 1000));
   EXPECT_TRUE(absl::IsUnauthenticated(Install(intake, *snapshot)));
@@ -162,7 +162,7 @@ TEST_F(SnapshotTest, WhatCannotBeGoneOnWithIsRemovedAtStart) {
   std::ofstream(b_.folder() + "/snapshot.short.part") << "x";
   std::ofstream(b_.folder() + "/snapshot." + std::string(32, 'a') + ".part") << "no whole piece";
   std::ofstream(b_.folder() + "/another.part") << "not ours";
-  const SnapshotIntake intake(b_.folder(), b_.keys());
+  const SnapshotIntake intake(b_.folder(), b_.keys(), b_.ledger());
   EXPECT_EQ(intake.id(), "");
   EXPECT_THAT(PartsIn(b_.folder()), ::testing::ElementsAre("another.part"));
 }
@@ -171,7 +171,7 @@ TEST_F(SnapshotTest, WithoutRoomNothingIsBegun) {
   const ShelvedSnapshotPtr snapshot = Take();
   v1::SnapshotBegin begin = snapshot->begin;
   begin.set_bytes(1ULL << 60);
-  SnapshotIntake intake(b_.folder(), b_.keys());
+  SnapshotIntake intake(b_.folder(), b_.keys(), b_.ledger());
   const absl::Status status = intake.Begin(begin, snapshot->point.history);
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("are free"));

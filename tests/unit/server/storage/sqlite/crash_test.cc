@@ -40,6 +40,42 @@ TEST_F(CrashTest, ATornWalLosesTheLastTransactionOnly) {
   }
 }
 
+// As after a kill: the files as they are while rows are staged.
+TEST_F(CrashTest, WhatWasStagedIsRemovedByTheNextOpening) {
+  MakeStore(2);
+  const std::string copy = folder_ + "/copy.db";
+  {
+    const auto store = MustOpen();
+    const auto staged = store->StageRows();
+    ASSERT_TRUE(staged.ok()) << staged.status();
+    const v1::Row row = AccountRow(1, "new");
+    ASSERT_TRUE((*staged)->Apply({{{.key = KeyOf(row), .row = row}}}).ok());
+    for (const char* suffix : {"", "-wal"}) {
+      std::filesystem::copy_file(path() + suffix, copy + suffix);
+    }
+  }
+  const auto tables = [](const std::string& file) -> int64_t {
+    const auto connection = Connection::Open(file, Connection::Journal::kWal);
+    return *(*connection)->ReadInt("SELECT count(*) FROM sqlite_schema WHERE name GLOB 'staged_*'");
+  };
+  EXPECT_EQ(tables(path()), 0) << "they are left by a stop";
+  EXPECT_GT(tables(copy), 0) << "the copy shows nothing";
+  std::filesystem::remove(copy + "-shm");
+  {
+    const auto opened = SqliteStore::Open({.path = copy});
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    std::vector<std::string> names;
+    ASSERT_TRUE((*opened)
+                    ->Load([&names](v1::Row&& row) {
+                      names.push_back(row.account().name());
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    EXPECT_THAT(names, testing::UnorderedElementsAre("account 1", "account 2"));
+  }
+  EXPECT_EQ(tables(copy), 0);
+}
+
 // The child tells each seq that Append has told to be durable; then it is killed.
 TEST_F(CrashTest, WhatAKilledProcessWasToldIsThere) {
   int ends[2];

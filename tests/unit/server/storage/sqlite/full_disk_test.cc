@@ -93,7 +93,6 @@ class FullDiskTest : public SqliteFixture {
     return last;
   }
 
- private:
   std::string filler() const { return folder_ + "/filler"; }
 };
 
@@ -143,6 +142,35 @@ TEST_F(FullDiskTest, ASnapshotWithoutRoomChangesNothing) {
   EXPECT_TRUE(status.ok()) << status;
   ASSERT_TRUE(install(50).ok());
   EXPECT_EQ(LastOf(*store), 500u);
+}
+
+TEST_F(FullDiskTest, StagedRowsWithoutRoomChangeNothingAndGo) {
+  auto opened = SqliteStore::Open(
+      {.path = path(), .free_bytes_min = 1 << 20, .wal_restart_above_bytes = 128 << 10});
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const auto store = *std::move(opened);
+  Write(filler(), std::string(2 << 20, 'f'));  // what came of the snapshot
+  for (uint64_t seq = 1; seq <= 10; ++seq) ASSERT_TRUE(Append(*store, seq).ok());
+  const auto stage = [&](uint64_t rows) -> absl::Status {
+    const auto staged = store->StageRows();
+    if (!staged.ok()) return staged.status();
+    for (uint64_t id = 1; id <= rows; ++id) {
+      const v1::Row row = AccountRow(id, std::string(4000, 's'));
+      const absl::Status applied = (*staged)->Apply({{{.key = KeyOf(row), .row = row}}});
+      if (!applied.ok()) return applied;
+    }
+    return store->ReplaceByStaged(**staged, AppliedAt(EntryAt(500)), {.number = 1, .node_id = "n1"},
+                                  {{"promise", "500"}});
+  };
+  EXPECT_TRUE(absl::IsResourceExhausted(stage(30'000)));
+  EXPECT_TRUE(store->failure().ok()) << store->failure();
+  EXPECT_EQ(LastOf(*store), 10u);
+  EXPECT_EQ(LastAfterKill(), 10u);
+  GiveBack();
+  const absl::Status placed = stage(50);
+  ASSERT_TRUE(placed.ok()) << placed;
+  EXPECT_EQ(LastOf(*store), 500u);
+  EXPECT_EQ(LastAfterKill(), 500u);
 }
 
 // The WAL cannot be emptied into a database that cannot grow; nothing is lost by that.
