@@ -43,7 +43,7 @@ class ErrorLog {
   void Note(const gpr_log_func_args& line) {
     MutexLock lock(mu_);
     if (clock_ == nullptr) return;
-    Tell(lines_.Note(fmt::format("{}:{}", line.file, line.line), line.message, clock_->Mono()));
+    Tell(lines_.Note(KindOf(line), line.message, clock_->Mono()));
   }
   void TellDue() {
     MutexLock lock(mu_);
@@ -55,6 +55,13 @@ class ErrorLog {
   }
 
  private:
+  // OpenSSL's reason is what comes last: a stranger's certificate is not the same as none.
+  static std::string KindOf(const gpr_log_func_args& line) {
+    const std::string_view message = line.message;
+    const size_t colon = message.rfind(':');
+    const auto reason = colon == message.npos ? std::string_view() : message.substr(colon + 1);
+    return fmt::format("{}:{} {}", line.file, line.line, reason);
+  }
   static void Tell(const std::optional<std::string>& line) {
     if (line) LogWarning("peer port: {}", *line);
   }

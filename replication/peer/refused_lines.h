@@ -15,8 +15,7 @@ namespace holdfast::replication {
 // then one for each kEvery in which there were more, with how many.
 //
 // Room        Pure. gRPC does not tell from where a handshake came that failed: so a kind is a
-// place
-//             in its code, of which there are few.
+//             place in its code and OpenSSL's reason, of which there are few.
 // Threading   Thread-compatible.
 class RefusedLines {
  public:
