@@ -473,6 +473,9 @@ TEST_F(FollowingTest, TheStateDigestIsRememberedAtMultiples) {
     add.user.set_organization_id(1);
     add.user.set_role(v1::ROLE_PASSWORD_USER);
     writes.push_back(node_.Submit(std::move(add)));
+    if (writes.size() < 64) continue;  // one that waits for longer than the fixture's is refused
+    for (auto& write : writes) ASSERT_TRUE(write.get().ok());
+    writes.clear();
   }
   for (auto& write : writes) ASSERT_TRUE(write.get().ok());
   const uint64_t head = node_.ledger().progress().head_seq;

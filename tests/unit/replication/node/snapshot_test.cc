@@ -39,6 +39,9 @@ class SnapshotTest : public ::testing::Test {
       add.user.set_organization_id(1);
       add.user.set_role(v1::ROLE_PASSWORD_USER);
       writes.push_back(a_.Submit(std::move(add)));
+      if (writes.size() < 64) continue;  // one that waits for longer than the fixture's is refused
+      for (auto& write : writes) ASSERT_TRUE(write.get().ok());
+      writes.clear();
     }
     for (auto& write : writes) ASSERT_TRUE(write.get().ok());
     ASSERT_TRUE(b_.Open().ok());
