@@ -232,6 +232,7 @@ void Node::Switchover(const std::string& target, SwitchoverDone done) {
                                                .until = now + kOrderMax});
   LogInfo("is to hand over to {}", target);
   CarryOut(handing_->machine.Begin(SwitchoverProgressNow(target)));
+  Wake();  // From here on it looks often; what it waits for may have come already.
 }
 
 void Node::CarryOut(const SwitchoverEffects& effects) {
