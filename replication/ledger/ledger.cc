@@ -101,7 +101,7 @@ void Ledger::EndTurn() {
   {
     MutexLock lock(mu_);
     busy_ = false;
-    // A deadline that came up meanwhile is the thread's to watch.
+    // When to ask the store or the rule again is the thread's to watch.
     if (!wanted_ && !HasWork() && WakeAt() >= watched_) return;
   }
   wake_.NotifyAll();
@@ -178,7 +178,6 @@ void Ledger::Run() {
     if (!writes.empty()) WriteBatch(std::move(writes));
     AdvanceCommit();
     AnswerReady();
-    ExpireAnswers();
     tasks.clear();
     writes.clear();
   }

@@ -347,6 +347,7 @@ class Ledger {
   };
   void NoteFault(const absl::Status& stored);
   absl::Status NoteLost(LostWrite lost, const absl::Status& status);
+  absl::Status FindOut();
   bool lost() const;
   EntryMeta ToldHead() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status FoundThere(LostWrite lost);
@@ -398,7 +399,6 @@ class Ledger {
   absl::Status CopyPending(SnapshotPoint& point, ChangeSink sink);
   absl::Status CheckCopied() const ABSL_SHARED_LOCKS_REQUIRED(state_mu_);
   // ---- ledger_fetched.cc
-  absl::Status FindOut();
   absl::Status AppendFetchedNow(const Digest& previous, const std::vector<WindowItem>& items);
   absl::StatusOr<size_t> CutWhereTheyDiffer(const Digest& previous,
                                             const std::vector<WindowItem>& items);

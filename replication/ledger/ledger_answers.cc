@@ -12,7 +12,7 @@ namespace {
 
 // How often a commit rule that may degrade is asked whether it is time.
 constexpr std::chrono::milliseconds kTick{20};
-// How often deadlines are looked at by a thread that no store holds up.
+// A write that may wait for less than this is told of by so much too late.
 constexpr std::chrono::milliseconds kLookEvery{50};
 
 }  // namespace
@@ -56,9 +56,6 @@ void Ledger::AnswerReady() {
 // MonoTime::max(): nothing has to be looked at unless something happens.
 MonoTime Ledger::WakeAt() const {
   MonoTime at = MonoTime::max();
-  for (const auto& [wait, answers] : answers_) {
-    if (!answers.empty()) at = std::min(at, answers.front().deadline);
-  }
   if (unstored_ > 0 || lost_) at = std::min(at, store_again_at_);
   const bool ticks = rule_ != nullptr && !SettingNow().block && !rule_->degraded();
   if (ticks && track_->applied_seq() < track_->head_seq()) at = std::min(at, clock_.Mono() + kTick);
@@ -82,13 +79,18 @@ void Ledger::ExpireAnswers() {
   for (Answer& answer : late) Expire(std::move(answer));
 }
 
-// The writer may be held up by the store for longer than a write may wait.
+// A thread of its own: the writer may be held up by the store for longer than a write may wait.
 void Ledger::WatchDeadlines() {
   while (true) {
     {
       MutexLock lock(mu_);
       while (rule_ == nullptr && !stop_) leads_.Wait(mu_);
-      if (!stop_) leads_.WaitFor(mu_, kLookEvery);
+      if (stop_) return;
+      MonoTime::duration left = kLookEvery;
+      for (const auto& [wait, answers] : answers_) {
+        left = std::min(left, answers.front().deadline - clock_.Mono());
+      }
+      if (left > MonoTime::duration::zero()) leads_.WaitFor(mu_, left);
       if (stop_) return;
     }
     ExpireAnswers();
