@@ -13,11 +13,10 @@ AuditMetrics::AuditMetrics(Metrics& metrics)
       used_(metrics.AddGauge("holdfast_audit_journal_bytes", "bytes of the audit journal")),
       unrecorded_(metrics.AddGauge("holdfast_audit_unrecorded",
                                    "requests served while the journal was full, not marked")),
-      failures_{.counter = metrics.AddCounter("holdfast_audit_write_failures_total",
-                                              "audit records that did not become durable")},
-      trimmed_{.counter =
-                   metrics.AddCounter("holdfast_audit_trimmed_uncollected_total",
-                                      "audit records that went before every member had them")} {}
+      failures_(metrics.AddCounter("holdfast_audit_write_failures_total",
+                                   "audit records that did not become durable")),
+      trimmed_(metrics.AddCounter("holdfast_audit_trimmed_uncollected_total",
+                                  "audit records that went before every member had them")) {}
 
 void AuditMetrics::Set(const audit::Journal& journal) {
   const audit::JournalRoom room = journal.room();
@@ -25,8 +24,8 @@ void AuditMetrics::Set(const audit::Journal& journal) {
   oldest_.Set(static_cast<double>(journal.OldestUncollectedMs()) / 1000);
   used_.Set(static_cast<double>(room.bytes_used));
   unrecorded_.Set(static_cast<double>(room.unrecorded));
-  failures_.Tell(journal.write_failures());
-  trimmed_.Tell(room.trimmed_uncollected);
+  failures_.Set(journal.write_failures());
+  trimmed_.Set(room.trimmed_uncollected);
 }
 
 void AuditMetrics::Set(const sinks::SinkView& sink, uint64_t head) {
@@ -35,13 +34,13 @@ void AuditMetrics::Set(const sinks::SinkView& sink, uint64_t head) {
     const Metrics::Labels labels{{"sink", sink.name}};
     const Sink made{.lag = metrics_.AddGauge("holdfast_audit_sink_lag_records",
                                              "audit records that the sink has yet to take", labels),
-                    .skipped = {.counter = metrics_.AddCounter(
-                                    "holdfast_audit_sink_skipped_total",
-                                    "audit records that went before the sink had them", labels)}};
+                    .skipped = CountedElsewhere(metrics_.AddCounter(
+                        "holdfast_audit_sink_skipped_total",
+                        "audit records that went before the sink had them", labels))};
     found = sinks_.emplace(sink.name, made).first;
   }
   found->second.lag.Set(static_cast<double>(head - std::min(head, sink.position)));
-  found->second.skipped.Tell(sink.skipped);
+  found->second.skipped.Set(sink.skipped);
 }
 
 }  // namespace holdfast::app

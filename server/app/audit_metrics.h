@@ -22,24 +22,15 @@ class AuditMetrics {
   void Set(const sinks::SinkView& sink, uint64_t head);
 
  private:
-  // A counter of the journal's own, which only grows.
-  struct Told {
-    Counter counter;
-    uint64_t told = 0;
-    void Tell(uint64_t now) {
-      counter.Add(static_cast<double>(now - told));
-      told = now;
-    }
-  };
   struct Sink {
     Gauge lag;
-    Told skipped;
+    CountedElsewhere skipped;
   };
 
   Metrics& metrics_;
   std::map<std::string, Sink> sinks_;
   Gauge uncollected_, oldest_, used_, unrecorded_;
-  Told failures_, trimmed_;
+  CountedElsewhere failures_, trimmed_;
 };
 
 }  // namespace holdfast::app

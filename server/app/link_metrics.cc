@@ -7,23 +7,23 @@ namespace holdfast::app {
 
 LinkMetrics::LinkMetrics(Metrics& metrics)
     : metrics_(metrics),
-      epoch_changes_{metrics.AddCounter("holdfast_epoch_changes_total",
-                                        "times this node became or ceased to be primary")},
-      refused_{metrics.AddCounter("holdfast_peer_refused_handshakes_total",
-                                  "connections to the peer port that did not get in")} {}
+      epoch_changes_(metrics.AddCounter("holdfast_epoch_changes_total",
+                                        "times this node became or ceased to be primary")),
+      refused_(metrics.AddCounter("holdfast_peer_refused_handshakes_total",
+                                  "connections to the peer port that did not get in")) {}
 
 void LinkMetrics::Set(const replication::Node& node) {
-  epoch_changes_.Tell(node.epoch_changes());
-  refused_.Tell(node.refused_handshakes());
+  epoch_changes_.Set(node.epoch_changes());
+  refused_.Set(node.refused_handshakes());
   for (const auto& [reason, count] : node.StreamEnds()) {
     auto found = ends_.find(reason);
     if (found == ends_.end()) {
-      const Told made{metrics_.AddCounter("holdfast_replication_reconnects_total",
-                                          "streams from a primary that ended",
-                                          {{"reason", reason}})};
+      const CountedElsewhere made(metrics_.AddCounter("holdfast_replication_reconnects_total",
+                                                      "streams from a primary that ended",
+                                                      {{"reason", reason}}));
       found = ends_.emplace(reason, made).first;
     }
-    found->second.Tell(count);
+    found->second.Set(count);
   }
   // Of a member that is not heard of nothing is known.
   for (auto& [id, gauge] : offsets_) gauge.Set(std::numeric_limits<double>::quiet_NaN());

@@ -20,19 +20,9 @@ class LinkMetrics {
   void Set(const replication::Node& node);
 
  private:
-  // A count of the node's own, which only grows.
-  struct Told {
-    Counter counter;
-    uint64_t told = 0;
-    void Tell(uint64_t now) {
-      counter.Add(static_cast<double>(now - told));
-      told = now;
-    }
-  };
-
   Metrics& metrics_;
-  Told epoch_changes_, refused_;
-  std::map<std::string, Told> ends_;
+  CountedElsewhere epoch_changes_, refused_;
+  std::map<std::string, CountedElsewhere> ends_;
   std::map<std::string, Gauge> offsets_;
 };
 

@@ -113,15 +113,14 @@ void NodeMetrics::CountSnapshots(const replication::Node& node) {
   for (const auto& [key, count] : node.shelf().counts()) {
     auto found = snapshots_.find(key);
     if (found == snapshots_.end()) {
-      found = snapshots_
-                  .emplace(key, Snapshots{.counter = metrics_.AddCounter(
-                                              "holdfast_replication_snapshots_total",
-                                              "snapshots for followers",
-                                              {{"reason", key.first}, {"result", key.second}})})
-                  .first;
+      found =
+          snapshots_
+              .emplace(key, metrics_.AddCounter("holdfast_replication_snapshots_total",
+                                                "snapshots for followers",
+                                                {{"reason", key.first}, {"result", key.second}}))
+              .first;
     }
-    found->second.counter.Add(static_cast<double>(count - found->second.told));
-    found->second.told = count;
+    found->second.Set(count);
   }
 }
 

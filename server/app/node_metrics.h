@@ -56,11 +56,7 @@ class NodeMetrics {
     Gauge connected;
   };
   std::map<std::string, Follower> followers_ ABSL_GUARDED_BY(mu_);
-  struct Snapshots {
-    Counter counter;
-    uint64_t told = 0;
-  };
-  std::map<std::pair<std::string, std::string>, Snapshots> snapshots_ ABSL_GUARDED_BY(mu_);
+  std::map<std::pair<std::string, std::string>, CountedElsewhere> snapshots_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace holdfast::app

@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_SERVER_OBSERVE_METRICS_H_
 #define HOLDFAST_SERVER_OBSERVE_METRICS_H_
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,6 +18,22 @@ class Counter {
  private:
   friend class Metrics;
   void* counter_ = nullptr;
+};
+
+// A counter of what somebody else counts, and which only grows.
+//
+// Threading   Thread-compatible.
+class CountedElsewhere {
+ public:
+  explicit CountedElsewhere(Counter counter) : counter_(counter) {}
+  void Set(uint64_t now) {
+    counter_.Add(static_cast<double>(now - told_));
+    told_ = now;
+  }
+
+ private:
+  Counter counter_;
+  uint64_t told_ = 0;
 };
 
 class Gauge {
