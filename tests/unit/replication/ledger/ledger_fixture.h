@@ -20,6 +20,14 @@ namespace holdfast::replication {
 
 inline Epoch EpochOf(uint64_t number, const std::string& node = "a") { return {number, node}; }
 
+inline vault::AddUser UserNamed(const std::string& name) {
+  vault::AddUser add;
+  add.user.set_name(name);
+  add.user.set_organization_id(1);
+  add.user.set_role(v1::ROLE_PASSWORD_USER);
+  return add;
+}
+
 // One node's disk and what runs on it; Crash and Open again as often as wanted.
 class TestNode {
  public:
@@ -98,13 +106,7 @@ class TestNode {
     if (!rows.ok()) return rows.status();
     return Write(*std::move(rows)).status();
   }
-  absl::StatusOr<WriteResult> AddUser(const std::string& name) {
-    vault::AddUser add;
-    add.user.set_name(name);
-    add.user.set_organization_id(1);
-    add.user.set_role(v1::ROLE_PASSWORD_USER);
-    return Write(std::move(add));
-  }
+  absl::StatusOr<WriteResult> AddUser(const std::string& name) { return Write(UserNamed(name)); }
   bool Knows(const std::string& user) {
     bool found = false;
     ledger_->Read([&](const vault::StateReader& state, Position) {
@@ -229,6 +231,13 @@ class FollowingTest : public LedgerTest {
     batch.items = *std::move(items);
     for (const EntryPtr& entry : *entries) batch.info.entries.push_back(MetaOf(*entry));
     return follower_.ledger().AppendForeign(batch);
+  }
+  // The primary's rows, as a snapshot brings them.
+  absl::StatusOr<SnapshotPoint> CopyInto(std::vector<v1::RowChange>& rows) {
+    return node_.ledger().CopyRows([&](const v1::RowChange& row) {
+      rows.push_back(row);
+      return absl::OkStatus();
+    });
   }
   absl::Status Replace(const SnapshotPoint& point, const std::vector<v1::RowChange>& changes) {
     auto staged = follower_.ledger().StageRows();

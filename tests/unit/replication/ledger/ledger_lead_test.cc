@@ -17,14 +17,6 @@ using ::testing::ElementsAre;
 using vault::Refusal;
 using vault::RefusalOf;
 
-vault::AddUser UserNamed(const std::string& name) {
-  vault::AddUser add;
-  add.user.set_name(name);
-  add.user.set_organization_id(1);
-  add.user.set_role(v1::ROLE_PASSWORD_USER);
-  return add;
-}
-
 bool IsReady(const std::future<absl::StatusOr<WriteResult>>& answer) {
   return answer.wait_for(milliseconds(50)) == std::future_status::ready;
 }

@@ -18,14 +18,6 @@ using vault::Refusal;
 using vault::RefusalOf;
 using Answer = std::future<absl::StatusOr<WriteResult>>;
 
-vault::AddUser UserNamed(const std::string& name) {
-  vault::AddUser add;
-  add.user.set_name(name);
-  add.user.set_organization_id(1);
-  add.user.set_role(v1::ROLE_PASSWORD_USER);
-  return add;
-}
-
 class LevelTest : public LedgerTest {
  protected:
   void SetUp() override {

@@ -17,14 +17,6 @@ using ::testing::HasSubstr;
 using vault::Refusal;
 using vault::RefusalOf;
 
-vault::AddUser UserNamed(const std::string& name) {
-  vault::AddUser add;
-  add.user.set_name(name);
-  add.user.set_organization_id(1);
-  add.user.set_role(v1::ROLE_PASSWORD_USER);
-  return add;
-}
-
 void AwaitKnown(Ledger& ledger) {
   while (!ledger.progress().store_fault.ok()) std::this_thread::yield();
 }
@@ -190,10 +182,7 @@ TEST_P(LostWriteTest, ABatchOfTheStreamIsKeptWhenItIsThere) {
 TEST_P(LostWriteTest, ASnapshotIsPutInPlaceWhenItIsThere) {
   ASSERT_TRUE(node_.AddUser("alice").ok());
   std::vector<v1::RowChange> rows;
-  const auto point = node_.ledger().CopyRows([&](const v1::RowChange& row) {
-    rows.push_back(row);
-    return absl::OkStatus();
-  });
+  const auto point = CopyInto(rows);
   ASSERT_TRUE(point.ok());
   follower_.ledger().Unfollow();
   Lose(follower_);

@@ -265,10 +265,7 @@ TEST_F(FollowingTest, WhatANewerProgramWroteIsNotTaken) {
 TEST_F(FollowingTest, ASnapshotReplacesEverythingOrNothing) {
   ASSERT_TRUE(node_.AddUser("alice").ok());
   std::vector<v1::RowChange> rows;
-  const auto point = node_.ledger().CopyRows([&](const v1::RowChange& row) {
-    rows.push_back(row);
-    return absl::OkStatus();
-  });
+  const auto point = CopyInto(rows);
   ASSERT_TRUE(point.ok());
   std::vector<v1::RowChange> changed = rows;
   changed.pop_back();
@@ -303,10 +300,7 @@ TEST_F(FollowingTest, ADivergedNodeTakesASnapshotOfANewerEpochAlsoAtALowerSeq) {
   ASSERT_TRUE(follower_.Knows("bob"));
 
   std::vector<v1::RowChange> rows;
-  auto point = node_.ledger().CopyRows([&](const v1::RowChange& row) {
-    rows.push_back(row);
-    return absl::OkStatus();
-  });
+  auto point = CopyInto(rows);
   point->last_epoch = EpochOf(2, "c");  // as if another primary had gone on from before bob
   point->seq = head - 1;
   point->history.push_back({.epoch = EpochOf(2, "c"), .first_seq = head - 1, .digest = Digest{7}});
@@ -394,10 +388,7 @@ TEST_F(FollowingTest, RowsChangedByHandAreNotServedAndTheLogStaysGoodForAVote) {
   }
   ASSERT_TRUE(follower_.Open().ok());
   std::vector<v1::RowChange> rows;
-  const auto point = node_.ledger().CopyRows([&](const v1::RowChange& row) {
-    rows.push_back(row);
-    return absl::OkStatus();
-  });
+  const auto point = CopyInto(rows);
   ASSERT_TRUE(Replace(*point, rows).ok());
   EXPECT_EQ(follower_.ledger().progress().distrust, "");
   follower_.Crash();
