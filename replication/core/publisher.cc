@@ -10,12 +10,6 @@
 #include "server/base/limits.h"
 
 namespace holdfast::replication {
-namespace {
-
-constexpr std::chrono::microseconds kCommitRides{500};
-constexpr std::chrono::milliseconds kBeatUnderWrites{20};
-
-}  // namespace
 
 const char* ToText(PeerState state) {
   switch (state) {
@@ -60,6 +54,9 @@ const char* ToText(DropReason reason) {
 }
 
 namespace {
+
+constexpr std::chrono::microseconds kCommitRides{500};
+constexpr std::chrono::milliseconds kBeatUnderWrites{20};
 
 // The follower counts as caught up once it is this close; from then on lag alone changes nothing.
 constexpr uint64_t kCaughtUpRecords = limits::kStreamBatchRecordsMax;

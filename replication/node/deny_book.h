@@ -22,7 +22,6 @@ namespace holdfast::replication {
 // locked or gone, the key removed): from then on they decide, here as everywhere.
 //
 // Promises    A denial is on disk (fact "denials", docs/formats/node.md) before Add returns OK, and
-// is
 //             asked for from that moment. While the store takes no writes it is in force all the
 //             same, Add says so (OVERLOADED), and Settle writes it later.
 // Threading   Thread-safe. Every login and every retrieval asks: DeniesUser and DeniesKey take no

@@ -86,11 +86,11 @@ class StagedRows {
 // Failure     INVALID_ARGUMENT or FAILED_PRECONDITION: refused before anything was written.
 //             RESOURCE_EXHAUSTED: no room; nothing was written, try again later.
 //             UNAVAILABLE: the server of the store is away, and the write may be there all the
-//             same. Of Append, CutAfter and a replacement FindOut says which, and until it has said
-//             so none of them writes (FAILED_PRECONDITION). A fact is put again, a trim
-//             repeated. DATA_LOSS: a commit failed, and whether it is on disk is unknown until the
-//             store is opened again: from then on every write fails with DATA_LOSS that names the
-//             first error, reads go on. Also what is read and cannot be right.
+//             same. Of Append, CutAfter and a replacement FindOut says which, and until it has
+//             none of them writes (FAILED_PRECONDITION). A fact is put again, a trim repeated.
+//             DATA_LOSS: a commit failed, and whether it is on disk is unknown until the store is
+//             opened again: from then on every write fails with DATA_LOSS that names the first
+//             error, reads go on. Also what is read and cannot be right.
 class Store {
  public:
   virtual ~Store() = default;

@@ -14,10 +14,9 @@ namespace holdfast::storage::sqlite {
 
 // Moves what is in the WAL into the database file on a thread of its own, so that no write waits
 // for it: automatic checkpoints on the writer cost stalls of 100 to 380 ms. And has the kernel
-// write that file back a piece at a time: a commit's sync waits behind whatever the disk was given
-// before.
+// write that file back a piece at a time: a commit's sync waits behind all that the disk was given.
 //
-// Threading   Start and Stop by the owner; NoteCommit and wal_bytes from any thread. `truncate` and
+// Threading   Start and Stop by the owner; NoteCommit and wal_bytes from any thread. `restart` and
 //             `failed` are called on the checkpoint thread.
 // Failure     An I/O error is told to `failed` once and ends the thread. No room is tried again.
 class Checkpointer {

@@ -22,8 +22,7 @@ struct OpenedFile {
 // date.
 //
 // Failure   Nothing was changed. FAILED_PRECONDITION: in use, or a newer schema. DATA_LOSS: not
-// such
-//           a file, or damaged; the message names the file and what to do.
+//           such a file, or damaged; the message names the file and what to do.
 absl::StatusOr<OpenedFile> OpenDatabaseFile(const std::string& path, const DatabaseKind& kind,
                                             Connection::Journal journal, uint64_t check_bytes_max);
 

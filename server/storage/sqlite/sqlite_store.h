@@ -82,8 +82,8 @@ class SqliteStore : public Store {
   std::unique_ptr<Connection> writer_ ABSL_GUARDED_BY(writer_mu_);
   LogBounds bounds_ ABSL_GUARDED_BY(writer_mu_);
   uint64_t staged_rounds_ ABSL_GUARDED_BY(writer_mu_) = 0;
-  uint64_t staged_round_ ABSL_GUARDED_BY(writer_mu_) =
-      0;  // whose the staged tables are; 0: nobody's
+  // Whose the staged tables are; 0: nobody's.
+  uint64_t staged_round_ ABSL_GUARDED_BY(writer_mu_) = 0;
   Mutex reader_mu_;
   std::unique_ptr<Connection> reader_ ABSL_GUARDED_BY(reader_mu_);
   mutable Mutex failure_mu_;
