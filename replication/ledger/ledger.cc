@@ -96,8 +96,7 @@ bool Ledger::TakeTurn() {
 }
 
 void Ledger::EndTurn() {
-  AdvanceCommit();
-  AnswerReady();
+  Advance();
   {
     MutexLock lock(mu_);
     busy_ = false;
@@ -176,8 +175,7 @@ void Ledger::Run() {
     for (auto& task : tasks) task();
     RetryStore();
     if (!writes.empty()) WriteBatch(std::move(writes));
-    AdvanceCommit();
-    AnswerReady();
+    Advance();
     tasks.clear();
     writes.clear();
   }

@@ -358,7 +358,8 @@ class Ledger {
   void NoteStored(const std::vector<EntryPtr>& entries, uint64_t commits);
   absl::Status StoreAppend(const std::vector<EntryPtr>& entries, uint64_t commits,
                            const std::vector<EpochStart>& history);
-  void AdvanceCommit();
+  void Advance();
+  bool ShowCommitted();
   absl::Status Show(uint64_t seq);
   void ApplyShown(uint64_t seq);
   void Confirm(uint64_t committed_seq);

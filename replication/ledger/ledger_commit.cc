@@ -96,12 +96,20 @@ void Ledger::NoteStored(const std::vector<EntryPtr>& entries, uint64_t commits) 
   }
 }
 
-// Shows what is committed: first on this disk, then to readers, then to whoever waits for it.
-void Ledger::AdvanceCommit() {
+// What is committed: shown, then answered to whoever waits for it, and only then told to those whom
+// it wakes for other work.
+void Ledger::Advance() {
+  const bool moved = ShowCommitted();
+  AnswerReady();
+  if (moved) Moved();
+}
+
+// First on this disk, then to readers. True: there was something new.
+bool Ledger::ShowCommitted() {
   uint64_t target = 0;
   {
     MutexLock lock(mu_);
-    if (!failure_.ok()) return;
+    if (!failure_.ok()) return false;
     if (rule_) {
       track_->OnCommitted(rule_->OnTick(clock_.Mono()));
       if (rule_->degraded() != degraded_told_) {
@@ -111,11 +119,11 @@ void Ledger::AdvanceCommit() {
       }
     }
     target = track_->committed_seq();
-    if (target <= track_->applied_seq()) return;
+    if (target <= track_->applied_seq()) return false;
   }
   if (const absl::Status status = Show(target); !status.ok()) CloseWith(status);
   Confirm(target);  // What moves it is our own rule, or the primary's word, which comes by itself.
-  Moved();
+  return true;
 }
 
 // Of the snapshot that this node holds: committed. If that cannot be kept it is asked for again

@@ -93,7 +93,7 @@ absl::Status Ledger::FindOut() {
     if (status.ok() && (!leading || unstored_ == 0)) NoteFault(absl::OkStatus());
   }
   if (!status.ok()) CloseWith(status);
-  if (status.ok()) AdvanceCommit();
+  if (status.ok()) Advance();
   Moved();
   return status;
 }

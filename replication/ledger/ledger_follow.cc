@@ -87,7 +87,7 @@ ForeignOutcome Ledger::AppendForeign(const ForeignBatch& batch) {
     outcome = AppendForeignNow(batch);
     if (!outcome.failure.ok()) return;
     if (!outcome.refusal) Confirm(batch.info.committed_seq);
-    AdvanceCommit();
+    Advance();
     MutexLock lock(mu_);
     outcome.failure = failure_;
   });
@@ -172,7 +172,7 @@ void Ledger::CommitForeign(uint64_t committed_seq) {
       track_->OnCommitted(committed_seq);
     }
     Confirm(committed_seq);
-    AdvanceCommit();
+    Advance();
   });
 }
 
