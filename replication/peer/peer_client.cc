@@ -36,29 +36,20 @@ class GrpcPrimaryConnection : public PrimaryConnection {
 
 class GrpcPeerClient : public PeerClient {
  public:
-  GrpcPeerClient(const std::string& address, const std::string& node_id, const PeerTls& tls) {
-    grpc::SslCredentialsOptions options;
-    options.pem_root_certs = tls.ca_certificate;
-    options.pem_private_key = std::string(tls.key->RevealText(Purpose::kTlsKey));
-    options.pem_cert_chain = tls.certificate;
-    grpc::ChannelArguments arguments;
-    arguments.SetSslTargetNameOverride(PeerName(tls.cluster_id, node_id));
-    arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPingEveryMs);
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
-    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-    const auto first = static_cast<int>(limits::kReconnectFirst.count());
-    // FollowerMachine backs off; a second back-off below it would only add to that one.
-    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, first);
-    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, first);
+  GrpcPeerClient(std::string address, const std::string& node_id, const PeerTls& tls)
+      : address_(std::move(address)), credentials_(Credentials(tls)) {
+    arguments_.SetSslTargetNameOverride(PeerName(tls.cluster_id, node_id));
+    arguments_.SetMaxReceiveMessageSize(kMessageBytesMax);
+    arguments_.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPingEveryMs);
+    arguments_.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
+    arguments_.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     // In spite of its name this is how long one attempt to connect may take.
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
-                     static_cast<int>(limits::kReconnectMax.count()));
+    arguments_.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
+                      static_cast<int>(limits::kReconnectMax.count()));
     // Members must not share a connection pool: one's certificate says nothing about another's.
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    stub_ = v1::Peer::NewStub(
-        grpc::CreateCustomChannel(address, grpc::SslCredentials(options), arguments));
-    WipeText(options.pem_private_key);
+    arguments_.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    MutexLock lock(mu_);
+    Dial();
   }
 
   absl::StatusOr<v1::ExchangeResponse> Exchange(const v1::ExchangeRequest& request,
@@ -86,7 +77,7 @@ class GrpcPeerClient : public PeerClient {
     return Call<v1::ReapplyResponse>(&v1::Peer::Stub::Reapply, request, wait_max);
   }
   std::unique_ptr<PrimaryConnection> Follow() override {
-    return std::make_unique<GrpcPrimaryConnection>(stub_);
+    return std::make_unique<GrpcPrimaryConnection>(Stub());
   }
   void EndCalls() override {
     MutexLock lock(mu_);
@@ -95,9 +86,32 @@ class GrpcPeerClient : public PeerClient {
   }
 
  private:
+  static std::shared_ptr<grpc::ChannelCredentials> Credentials(const PeerTls& tls) {
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = tls.ca_certificate;
+    options.pem_private_key = std::string(tls.key->RevealText(Purpose::kTlsKey));
+    options.pem_cert_chain = tls.certificate;
+    auto credentials = grpc::SslCredentials(options);
+    WipeText(options.pem_private_key);
+    return credentials;
+  }
+
+  void Dial() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    channel_ = grpc::CreateCustomChannel(address_, credentials_, arguments_);
+    stub_ = v1::Peer::NewStub(channel_);
+  }
+  // A channel that failed to connect answers with that old failure until it has tried again, by its
+  // own clock: of a member that has come back that is not true any more. Who calls has its own pace.
+  std::shared_ptr<v1::Peer::Stub> Stub() {
+    MutexLock lock(mu_);
+    if (channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_TRANSIENT_FAILURE) Dial();
+    return stub_;
+  }
+
   template <typename Response, typename Method, typename Request>
   absl::StatusOr<Response> Call(Method method, const Request& request,
                                 std::chrono::milliseconds wait_max) {
+    const std::shared_ptr<v1::Peer::Stub> stub = Stub();
     grpc::ClientContext context;
     context.set_deadline(
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
@@ -108,7 +122,7 @@ class GrpcPeerClient : public PeerClient {
       calls_.insert(&context);
     }
     Response response;
-    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+    const grpc::Status status = (stub.get()->*method)(&context, request, &response);
     {
       MutexLock lock(mu_);
       calls_.erase(&context);
@@ -117,8 +131,12 @@ class GrpcPeerClient : public PeerClient {
     return response;
   }
 
-  std::shared_ptr<v1::Peer::Stub> stub_;
+  const std::string address_;
+  const std::shared_ptr<grpc::ChannelCredentials> credentials_;
+  grpc::ChannelArguments arguments_;
   Mutex mu_;
+  std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<v1::Peer::Stub> stub_ ABSL_GUARDED_BY(mu_);
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
   std::set<grpc::ClientContext*> calls_ ABSL_GUARDED_BY(mu_);  // under way
 };

@@ -237,6 +237,20 @@ TEST_F(PeerTest, ASilentMemberIsGivenUpAfterTheLimitAndARefusedConnectionIsKnown
   }
 }
 
+TEST_F(PeerTest, AMemberThatHasComeBackIsReachedByTheNextCall) {
+  const std::string address = Address();
+  const auto client = PeerClient::Make(address, "a", b_);
+  for (int stop = 0; stop < 5; ++stop) {
+    ASSERT_TRUE(client->Exchange({}, 5s).ok());
+    server_.reset();
+    EXPECT_TRUE(absl::IsUnavailable(client->Exchange({}, 5s).status()));
+    EXPECT_TRUE(absl::IsUnavailable(client->Exchange({}, 5s).status()));
+    server_ = *PeerServer::Start(address, a_, handler_, clock_);
+    const auto answer = client->Exchange({}, 5s);
+    ASSERT_TRUE(answer.ok()) << answer.status();
+  }
+}
+
 TEST_F(PeerTest, CallsAndStreamsToASilentMemberCanBeEnded) {
   const SilentPort silent;
   const auto client = PeerClient::Make(silent.Address(), "a", b_);
