@@ -113,7 +113,7 @@ class CrashTest(ClusterTest):
         self.cluster.wait_caught_up(2)
         there = [self.names(k, resource) for k in (1, 2)]
         self.assertEqual(there[0], there[1])
-        self.assertEqual(self.acknowledged[resource] - there[0], set())
+        self.assertEqual(self.acknowledged[resource] - there[0], set(), 'what was acknowledged is lost')
         last = max(writers.acknowledged, key=writers.acknowledged.get, default=None)
         for k in (1, 2) if last else ():
             self.assertEqual(self.cluster.rest_retrieve(k, resource, last, token=self.cluster.env['HOLDFAST_TOKEN']),
@@ -125,7 +125,7 @@ class CrashTest(ClusterTest):
     def zz_the_stores_agree(self):
         for resource, names in self.acknowledged.items():
             for k in (1, 2):
-                self.assertEqual(names - self.names(k, resource), set())
+                self.assertEqual(names - self.names(k, resource), set(), 'what was acknowledged is lost')
         for reader in self.readers.values():
             reader.up = False
         self.stop_and_compare_stores()

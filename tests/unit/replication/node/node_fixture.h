@@ -23,6 +23,8 @@
 namespace holdfast::replication {
 
 inline constexpr char kCluster[] = "c1";
+// How long a write of these tests may wait: none is meant to be in vain, however slow the machine.
+inline constexpr std::chrono::seconds kWrittenWithin{10};
 
 // A port that was free just now, below those that the system gives to whoever dials.
 inline int FreePort() {
@@ -91,7 +93,7 @@ class Member {
   // The log of a cluster whose members are this one and `others`, all written in epoch 1 of this
   // one. The ledger stays open.
   absl::Status Found(const std::vector<v1::MemberRow>& others) {
-    if (absl::Status opened = disk_.Open(); !opened.ok()) return opened;
+    if (absl::Status opened = disk_.Open(kWrittenWithin); !opened.ok()) return opened;
     const auto book = EpochBook::Open(disk_.store(), name_);
     if (!book.ok()) return book.status();
     const absl::Status claimed = (*book)->Claim(EpochOf(1, name_), Epoch{});
@@ -114,7 +116,7 @@ class Member {
   // `told`: what a node that has just joined knows of the others.
   absl::Status Start(const std::vector<v1::MemberRow>& told = {},
                      uint64_t log_records = 1'000'000) {
-    if (absl::Status opened = disk_.Open(); !opened.ok()) return opened;
+    if (absl::Status opened = disk_.Open(kWrittenWithin); !opened.ok()) return opened;
     if (!told.empty()) {
       if (absl::Status put = PutKnownMembers(disk_.store(), told); !put.ok()) return put;
     }
