@@ -13,7 +13,7 @@ namespace holdfast::storage::sqlite {
 namespace {
 
 constexpr uint64_t kFrameBytes = 24 + 4096;
-constexpr off_t kPieceBytes = 1 << 20;
+constexpr off_t kPieceBytes = 128 << 10;
 
 // Starts no flush of the disk and promises nothing: what fails here fails again in the sync.
 void WriteBackInPieces(int fd) {
