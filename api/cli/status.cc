@@ -14,14 +14,18 @@ namespace json = boost::json;
 
 constexpr int kExitUnreachable = 1;  // of `status`, unlike every other command
 
-// All members serve, one of them is primary, and none has stopped because two are.
+// Serves, and does all that its role promises: waits for nothing, and acknowledges as it was told to.
+bool IsHealthy(const json::object& node) {
+  return FlagIn(node, "serving") && !FlagIn(node, "split") && !FlagIn(node, "degraded") &&
+         TextIn(node, "waiting").empty() && TextIn(node, "state") != "failed";
+}
+
 bool IsWhole(const json::array& nodes) {
   const bool primary = std::any_of(nodes.begin(), nodes.end(), [](const json::value& node) {
     return node.is_object() && TextIn(node.get_object(), "role") == "primary";
   });
   return primary && std::all_of(nodes.begin(), nodes.end(), [](const json::value& node) {
-           return node.is_object() && FlagIn(node.get_object(), "serving") &&
-                  !FlagIn(node.get_object(), "split");
+           return node.is_object() && IsHealthy(node.get_object());
          });
 }
 
@@ -94,8 +98,8 @@ absl::Status Show(const Context& context, Session& session, bool wait) {
 void AddStatus(CLI::App& app, Context& context) {
   CLI::App* status = AddCommand(
       app, "status",
-      "all members as one node sees them; exit status 0 when all serve and one is primary, 3 when "
-      "not, 1 when no node answers",
+      "all members as one node sees them; exit status 0 when one is primary and all serve and wait "
+      "for nothing, 3 when not, 1 when no node answers",
       "  holdfast status\n"
       "  holdfast status --output json | jq -r '.nodes[] | select(.role == \"primary\") | .url'");
   const auto wait = std::make_shared<bool>(false);

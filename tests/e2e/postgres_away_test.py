@@ -56,9 +56,13 @@ class PostgresAwayTest(ClusterTest):
             wait_for('a write that is refused', lambda: self.write() == 503, seconds=60)
             for k in (1, 2):
                 self.assertEqual(self.cluster.rest_retrieve(k), self.cluster.secrets['demo secret'])
+            status = self.cluster.hf('status')
+            self.assertEqual(status.returncode, 3, status.stdout)
+            self.assertIn(b'nothing is written until it is back', status.stdout)
         finally:
             self.server('start')
         wait_for('a write', lambda: self.write() == 201, seconds=60)
+        wait_for('a whole cluster', lambda: self.cluster.hf('status').returncode == 0)
         self.cluster.wait_caught_up(2)
         self.assertEqual([self.cluster.pid(k) for k in (1, 2)], pids)
         self.assertNotIn('the change log is closed', self.cluster.logs())
