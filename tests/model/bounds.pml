@@ -44,6 +44,9 @@
 #ifndef RESUME
 #define RESUME 1 /* k = 0: a restarted primary resumes without grants */
 #endif
+#ifndef WORD_BARS
+#define WORD_BARS 1 /* 0: the operator's word about who is stopped does not keep them from standing (ADR 9) */
+#endif
 #ifndef KMAX
 #define KMAX 1 /* the largest k that a record may set */
 #endif

@@ -1,4 +1,5 @@
 /* Grants, promotion, and the restart of a primary. */
+#include "switchover.pml"
 
 /* Smallest and largest k that node g tells: its newest committed setting, every later one in its
    log, and the k of each epoch that it granted since. */
@@ -89,7 +90,7 @@ bool one_stood;
 /* An operator orders a promotion, or a primary restarts with k > 0. The candidate grants itself
    first, durably. lowered: 0 none, else 1 + the lowered k. again: with the number that it stood for
    already, and did not claim. */
-#define MAY_STAND(n, again) ((nd[n].role == SECONDARY || nd[n].role == CANDIDATE) && (again -> NODE(nd[n].gr) == n && (nd[n].mine == 0 || nd[n].mine == 3) : NUM(nd[n].gr) < EPOCHS) && HAS(VAT(n, nd[n].end), n) && MAY_VOTE(n) && IN_TURN(n))
+#define MAY_STAND(n, again) ((nd[n].role == SECONDARY || nd[n].role == CANDIDATE) && !(WORD_BARS && BARRED(n)) && (again -> NODE(nd[n].gr) == n && (nd[n].mine == 0 || nd[n].mine == 3) : NUM(nd[n].gr) < EPOCHS) && HAS(VAT(n, nd[n].end), n) && MAY_VOTE(n) && IN_TURN(n))
 inline stand(n, lowered, again) {
   d_step {
     MAY_STAND(n, again) && (lowered == 0 || lowered - 1 < KAT(n, nd[n].end)) ->
@@ -214,8 +215,6 @@ inline fetch(c, g) {
 #else
 #define ENOUGH_IN_ALL(c) ENOUGH(c, VOTERS0)
 #endif
-
-#include "switchover.pml"
 
 #define LOG_IS_COMPLETE(c) (!IS_AHEAD(c) || !KEEP(FETCH_WHO_IS_AHEAD))
 /* Whoever did not grant does not know of a lowered k, and would not miss this node in its own quorum. So the end of

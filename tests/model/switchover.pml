@@ -22,9 +22,11 @@
 #if STOPS || SWITCHOVER
 /* A log that ends in a clean-stop record, or in a hand-over, is complete; that no newer epoch began
    elsewhere is the operator's word, in full. With k = 0 a stopped node could resume by itself, in the
-   same epoch number, if it were started where it reaches nobody. So the word promises one thing more:
-   whoever is stopped is not started before it can reach the new primary. (The author of a hand-over
-   does not resume; its target needs no such promise about it.) */
+   same epoch number, if it were started where it reaches nobody; with any k those that are stopped could
+   be a quorum that does not know of the new primary, and be told to lower k. So the word promises one
+   thing more: whoever is stopped is not started before it can reach the new primary, and stands for
+   nothing before it has heard of it. (The author of a hand-over does not resume; its target needs no
+   such promise about it.) */
 byte barred;
 #define BAR_STOPPED(c) if :: ENOUGH_IN_ALL(c) || HANDED_TO_ME(c) || !KEEP(STOPPED_STAYS_STOPPED) :: else -> barred = barred | (7 & ~nd[c].grants) fi
 #define BARRED(n) HAS(barred, n)
