@@ -122,7 +122,11 @@ void Ledger::Expire(Answer answer) {
   {
     MutexLock lock(mu_);
     const bool committed = answer.seq <= track_->applied_seq();
-    if (committed && rule_ != nullptr && !answer.block) gave_up_ = true;
+    if (committed && rule_ != nullptr && !answer.block && !gave_up_) {
+      gave_up_ = true;
+      acked_ = true;  // Others that wait for the same level are let go now, by the writer.
+      wake_.NotifyAll();
+    }
     answer.result.degraded = committed && gave_up_;
     fault = FaultText(store_fault_);
     if (fault.empty() && answer.seq > track_->durable_seq()) {

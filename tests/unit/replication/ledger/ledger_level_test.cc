@@ -151,6 +151,22 @@ TEST_F(LevelTest, DegradeGivesUpALevelThatCommitsAlone) {
   EXPECT_TRUE(first->degraded);
 }
 
+TEST_F(LevelTest, WhatIsGivenUpOnceLetsGoAllThatWaitForIt) {
+  const auto set = [this](uint32_t wait_ms) {
+    vault::SetSettings settings = Degrade(1, wait_ms);
+    settings.level = v1::LEVEL_RECEIVED;
+    return node_.Submit(settings, {.level = LevelAsk{Level::kLocal, 0}}).get().ok();
+  };
+  node_.ledger().OnDisconnected("b");
+  ASSERT_TRUE(set(300));
+  Answer first = node_.Submit(UserNamed("alice"));
+  ASSERT_TRUE(set(20'000));
+  Answer patient = node_.Submit(UserNamed("bob"));
+  EXPECT_TRUE(first.get()->degraded);
+  ASSERT_EQ(patient.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  EXPECT_TRUE(patient.get()->degraded);
+}
+
 // ---- Idempotency keys.
 
 TEST_F(LedgerTest, TheSameRequestAgainIsAnsweredAtThePositionOfThen) {
