@@ -12,7 +12,7 @@ namespace holdfast::cli {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitLocal = 1;     // usage, a file, a name that is not understood
 inline constexpr int kExitRemote = 2;    // a node said no
-inline constexpr int kExitDegraded = 3;  // of `status`
+inline constexpr int kExitDegraded = 3;  // of `status`, `audit gaps`
 inline constexpr int kExitWouldLoseData = 4;
 inline constexpr int kExitTryLater = 75;    // no primary, nobody answers, or no answer in time
 inline constexpr int kExitPermission = 77;  // not logged in, or not allowed

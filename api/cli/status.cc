@@ -1,8 +1,8 @@
-#include <algorithm>
 #include <memory>
 
 #include "api/cli/commands.h"
 #include "api/cli/exit_code.h"
+#include "api/cli/health.h"
 #include "api/cli/print.h"
 #include "api/cli/waiting.h"
 #include "server/base/status_macros.h"
@@ -13,21 +13,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr int kExitUnreachable = 1;  // of `status`, unlike every other command
-
-// Serves, and does all that its role promises: waits for nothing, and acknowledges as it was told to.
-bool IsHealthy(const json::object& node) {
-  return FlagIn(node, "serving") && !FlagIn(node, "split") && !FlagIn(node, "degraded") &&
-         TextIn(node, "waiting").empty() && TextIn(node, "state") != "failed";
-}
-
-bool IsWhole(const json::array& nodes) {
-  const bool primary = std::any_of(nodes.begin(), nodes.end(), [](const json::value& node) {
-    return node.is_object() && TextIn(node.get_object(), "role") == "primary";
-  });
-  return primary && std::all_of(nodes.begin(), nodes.end(), [](const json::value& node) {
-           return node.is_object() && IsHealthy(node.get_object());
-         });
-}
 
 json::array WithProgress(json::array nodes) {
   for (json::value& node : nodes) {
@@ -60,7 +45,7 @@ std::string Remarks(const json::array& nodes) {
 }
 
 absl::Status Show(const Context& context, Session& session, bool wait) {
-  if (wait) HOLDFAST_RETURN_IF_ERROR(WaitUntilServing(context, session, ""));
+  if (wait) HOLDFAST_RETURN_IF_ERROR(WaitUntilWhole(context, session));
   absl::StatusOr<json::object> answer = session.Get("/v1/status");
   if (!answer.ok()) {
     return ExitCodeOf(answer.status()) == kExitTryLater
@@ -98,13 +83,14 @@ absl::Status Show(const Context& context, Session& session, bool wait) {
 void AddStatus(CLI::App& app, Context& context) {
   CLI::App* status = AddCommand(
       app, "status",
-      "all members as one node sees them; exit status 0 when one is primary and all serve and wait "
-      "for nothing, 3 when not, 1 when no node answers",
+      "all members as one node sees them; exit status 0 when one is primary and all are healthy, 3 "
+      "when not (docs/reference/cli.md), 1 when no node answers",
       "  holdfast status\n"
       "  holdfast status --output json | jq -r '.nodes[] | select(.role == \"primary\") | .url'");
   const auto wait = std::make_shared<bool>(false);
-  status->add_flag("--wait", *wait,
-                   "until all serve and one is primary; what they still do is shown meanwhile");
+  status->add_flag(
+      "--wait", *wait,
+      "until one is primary and all are healthy; what they still do is shown meanwhile");
   OnRun(status, context,
         [wait, &context](Session& session) { return Show(context, session, *wait); });
 }

@@ -7,10 +7,12 @@
 #include <boost/json/array.hpp>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <optional>
 
 #include "api/cli/exit_code.h"
+#include "api/cli/health.h"
 #include "server/base/mutex.h"
 
 namespace holdfast::cli {
@@ -73,24 +75,39 @@ class Screen {
   std::map<std::string, std::string> said_;
 };
 
-// Shows who does not serve yet; true when nobody is left.
-bool Look(const json::object& status, const std::string& node, Screen& screen) {
-  const json::value* nodes = status.if_contains("nodes");
-  if (nodes == nullptr || !nodes->is_array()) return false;
-  bool found = false;
-  bool serving = true;
-  bool primary = false;
-  for (const json::value& each : nodes->get_array()) {
-    if (!each.is_object()) continue;
-    const json::object& one = each.get_object();
-    primary = primary || TextIn(one, "role") == "primary";
-    if (!node.empty() && TextIn(one, "id") != node) continue;
-    found = true;
-    if (FlagIn(one, "serving")) continue;
-    serving = false;
-    screen.Show(one);
+// Shows those that are not as they should be; true when there are none.
+using Look = std::function<bool(const json::array& nodes, Screen& screen)>;
+
+bool LookAtAll(const json::array& nodes, Screen& screen) {
+  for (const json::value& node : nodes) {
+    if (node.is_object() && !IsHealthy(node.get_object())) screen.Show(node.get_object());
   }
-  return found && serving && (primary || !node.empty());
+  return IsWhole(nodes);
+}
+
+bool LookAtOne(const std::string& id, const json::array& nodes, Screen& screen) {
+  for (const json::value& node : nodes) {
+    if (!node.is_object() || TextIn(node.get_object(), "id") != id) continue;
+    if (FlagIn(node.get_object(), "serving")) return true;
+    screen.Show(node.get_object());
+  }
+  return false;
+}
+
+absl::Status WaitUntil(const Context& context, Session& session, const Look& look) {
+  Screen screen(context);
+  Mutex mu;
+  CondVar never;
+  while (true) {
+    const absl::StatusOr<json::object> status = session.Get("/v1/status");
+    if (!status.ok() && ExitCodeOf(status.status()) != kExitTryLater) return status.status();
+    const json::value* nodes = status.ok() ? status->if_contains("nodes") : nullptr;
+    if (nodes != nullptr && nodes->is_array() && look(nodes->get_array(), screen)) break;
+    MutexLock lock(mu);
+    never.WaitFor(mu, kAskEvery);
+  }
+  screen.End();
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -101,19 +118,14 @@ std::string StateInWords(const json::object& node) {
   return fmt::format("{} {} %", TextIn(node, "state"), *percent);
 }
 
+absl::Status WaitUntilWhole(const Context& context, Session& session) {
+  return WaitUntil(context, session, LookAtAll);
+}
+
 absl::Status WaitUntilServing(const Context& context, Session& session, const std::string& node) {
-  Screen screen(context);
-  Mutex mu;
-  CondVar never;
-  while (true) {
-    const absl::StatusOr<json::object> status = session.Get("/v1/status");
-    if (!status.ok() && ExitCodeOf(status.status()) != kExitTryLater) return status.status();
-    if (status.ok() && Look(*status, node, screen)) break;
-    MutexLock lock(mu);
-    never.WaitFor(mu, kAskEvery);
-  }
-  screen.End();
-  return absl::OkStatus();
+  return WaitUntil(context, session, [&node](const json::array& nodes, Screen& screen) {
+    return LookAtOne(node, nodes, screen);
+  });
 }
 
 }  // namespace holdfast::cli

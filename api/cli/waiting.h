@@ -12,9 +12,11 @@ namespace holdfast::cli {
 // "snapshot 42 %" of a node in the answer of /v1/status.
 std::string StateInWords(const boost::json::object& node);
 
-// Asks once a second until `node` serves, or, when it is empty, all members do and one is primary.
-// What it still does stands on standard error: as a bar on a terminal, else as a line when it has
+// Asks once a second until all members are healthy and one is primary (health.h). What those that
+// are not still do stands on standard error: as a bar on a terminal, else as a line when it has
 // changed.
+absl::Status WaitUntilWhole(const Context& context, Session& session);
+// The same until `node` serves.
 absl::Status WaitUntilServing(const Context& context, Session& session, const std::string& node);
 
 }  // namespace holdfast::cli
