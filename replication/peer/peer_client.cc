@@ -101,7 +101,8 @@ class GrpcPeerClient : public PeerClient {
     stub_ = v1::Peer::NewStub(channel_);
   }
   // A channel that failed to connect answers with that old failure until it has tried again, by its
-  // own clock: of a member that has come back that is not true any more. Who calls has its own pace.
+  // own clock: of a member that has come back that is not true any more. Who calls has its own
+  // pace.
   std::shared_ptr<v1::Peer::Stub> Stub() {
     MutexLock lock(mu_);
     if (channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_TRANSIENT_FAILURE) Dial();
