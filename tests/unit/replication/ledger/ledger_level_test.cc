@@ -167,6 +167,25 @@ TEST_F(LevelTest, WhatIsGivenUpOnceLetsGoAllThatWaitForIt) {
   EXPECT_TRUE(patient.get()->degraded);
 }
 
+// Else its answer would queue behind all that the new position wakes.
+TEST_F(LevelTest, AWriteIsAnsweredBeforeOthersAreToldThatItMoved) {
+  ASSERT_TRUE(node_.Write(Patient(1)).ok());
+  const uint64_t before = node_.ledger().progress().head_seq;
+  const auto answer = node_.Submit(UserNamed("alice")).share();
+  const uint64_t seq = AwaitHead(before);
+  std::promise<bool> answered_first;
+  bool told = false;
+  const uint64_t id = node_.ledger().Subscribe([&] {
+    if (told || node_.ledger().progress().committed_seq < seq) return;
+    told = true;
+    answered_first.set_value(answer.wait_for(milliseconds(0)) == std::future_status::ready);
+  });
+  Ack(seq, seq, seq);
+  EXPECT_TRUE(answer.get().ok());
+  EXPECT_TRUE(answered_first.get_future().get());
+  node_.ledger().Unsubscribe(id);
+}
+
 // ---- Idempotency keys.
 
 TEST_F(LedgerTest, TheSameRequestAgainIsAnsweredAtThePositionOfThen) {
