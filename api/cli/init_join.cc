@@ -109,7 +109,7 @@ absl::Status RunJoin(const Context& context, const Words& words) {
   if (!words.wait) return absl::OkStatus();
   // What the other nodes hear of this one, once it runs.
   HOLDFAST_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::Open(context.globals));
-  return WaitUntilServing(context, *session, config.config.node.id);
+  return WaitUntilServing(context, *session, config.config.node.id).status();
 }
 
 void AddPlace(CLI::App* command, Words& words) {

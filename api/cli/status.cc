@@ -45,8 +45,8 @@ std::string Remarks(const json::array& nodes) {
 }
 
 absl::Status Show(const Context& context, Session& session, bool wait) {
-  if (wait) HOLDFAST_RETURN_IF_ERROR(WaitUntilWhole(context, session));
-  absl::StatusOr<json::object> answer = session.Get("/v1/status");
+  const absl::StatusOr<json::object> answer =
+      wait ? WaitUntilWhole(context, session) : session.Get("/v1/status");
   if (!answer.ok()) {
     return ExitCodeOf(answer.status()) == kExitTryLater
                ? WithExit(answer.status(), kExitUnreachable)

@@ -13,6 +13,7 @@
 
 #include "api/cli/exit_code.h"
 #include "api/cli/health.h"
+#include "api/cli/print.h"
 #include "server/base/mutex.h"
 
 namespace holdfast::cli {
@@ -46,10 +47,11 @@ class Screen {
   void Show(const json::object& node) {
     const std::string id = TextIn(node, "id");
     const std::optional<int> percent = PercentOf(node);
-    if (terminal_) return Draw(id, TextIn(node, "state"), percent);
+    std::string state = TextIn(node, "state");
+    if (!TextIn(node, "waiting").empty()) state += ": " + CellText(node.if_contains("waiting"));
+    if (terminal_) return Draw(id, state, percent);
     const int step = percent ? *percent / kLineStep * kLineStep : -1;
-    const std::string text =
-        step < 0 ? TextIn(node, "state") : fmt::format("{} {} %", TextIn(node, "state"), step);
+    const std::string text = step < 0 ? state : fmt::format("{} {} %", state, step);
     if (said_[id] == text) return;
     said_[id] = text;
     Say(context_, fmt::format("{} {}", id, text));
@@ -94,20 +96,21 @@ bool LookAtOne(const std::string& id, const json::array& nodes, Screen& screen) 
   return false;
 }
 
-absl::Status WaitUntil(const Context& context, Session& session, const Look& look) {
+absl::StatusOr<json::object> WaitUntil(const Context& context, Session& session, const Look& look) {
   Screen screen(context);
   Mutex mu;
   CondVar never;
   while (true) {
-    const absl::StatusOr<json::object> status = session.Get("/v1/status");
-    if (!status.ok() && ExitCodeOf(status.status()) != kExitTryLater) return status.status();
+    absl::StatusOr<json::object> status = session.Get("/v1/status");
+    if (!status.ok() && ExitCodeOf(status.status()) != kExitTryLater) return status;
     const json::value* nodes = status.ok() ? status->if_contains("nodes") : nullptr;
-    if (nodes != nullptr && nodes->is_array() && look(nodes->get_array(), screen)) break;
+    if (nodes != nullptr && nodes->is_array() && look(nodes->get_array(), screen)) {
+      screen.End();
+      return status;
+    }
     MutexLock lock(mu);
     never.WaitFor(mu, kAskEvery);
   }
-  screen.End();
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -118,11 +121,12 @@ std::string StateInWords(const json::object& node) {
   return fmt::format("{} {} %", TextIn(node, "state"), *percent);
 }
 
-absl::Status WaitUntilWhole(const Context& context, Session& session) {
+absl::StatusOr<json::object> WaitUntilWhole(const Context& context, Session& session) {
   return WaitUntil(context, session, LookAtAll);
 }
 
-absl::Status WaitUntilServing(const Context& context, Session& session, const std::string& node) {
+absl::StatusOr<json::object> WaitUntilServing(const Context& context, Session& session,
+                                              const std::string& node) {
   return WaitUntil(context, session, [&node](const json::array& nodes, Screen& screen) {
     return LookAtOne(node, nodes, screen);
   });

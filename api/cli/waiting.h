@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "api/cli/context.h"
 #include "api/cli/session.h"
 
@@ -12,12 +12,13 @@ namespace holdfast::cli {
 // "snapshot 42 %" of a node in the answer of /v1/status.
 std::string StateInWords(const boost::json::object& node);
 
-// Asks once a second until all members are healthy and one is primary (health.h). What those that
-// are not still do stands on standard error: as a bar on a terminal, else as a line when it has
-// changed.
-absl::Status WaitUntilWhole(const Context& context, Session& session);
+// Asks once a second until all members are healthy and one is primary (health.h); gives the answer
+// of /v1/status that says so. What those that are not still do, and what they wait for, stands on
+// standard error: as a bar on a terminal, else as a line when it has changed.
+absl::StatusOr<boost::json::object> WaitUntilWhole(const Context& context, Session& session);
 // The same until `node` serves.
-absl::Status WaitUntilServing(const Context& context, Session& session, const std::string& node);
+absl::StatusOr<boost::json::object> WaitUntilServing(const Context& context, Session& session,
+                                                     const std::string& node);
 
 }  // namespace holdfast::cli
 
