@@ -115,7 +115,7 @@ absl::Status PendingState::Apply(uint64_t seq, const v1::RowChange& change) {
     HOLDFAST_RETURN_IF_ERROR(CheckClash(*this, row));
     const Message& inner = InnerOf(row);
     std::unique_ptr<Message> copy(inner.New());
-    copy->CopyFrom(inner);
+    copy->MergeFrom(inner);  // As CopyInto has it.
     rep_->Set(KeyOf(row), seq, std::move(copy));
     return absl::OkStatus();
   }

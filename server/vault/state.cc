@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/container/inlined_vector.h"
 #include "fmt/format.h"
 #include "server/base/check.h"
 #include "server/base/status_macros.h"
@@ -32,9 +33,18 @@ absl::Status State::Apply(const v1::RowChange& change) {
 
 absl::Status State::Put(v1::Row row) {
   HOLDFAST_RETURN_IF_ERROR(CheckRow(row));
-  HOLDFAST_RETURN_IF_ERROR(CheckClash(*this, row));
   const TableShape& shape = *ShapeOf(static_cast<v1::Table>(row.row_case()));
   const v1::RowKey key = KeyOf(row);
+  // What most writes are: another secret, the same name and owner. No index is touched, and the row
+  // stays where they point to.
+  if (auto* old = const_cast<Message*>(Find(key)); old != nullptr) {  // a row of our own
+    Message* fresh = row.GetReflection()->MutableMessage(&row, shape.row_field);
+    if (StandsAlike(shape, *old, *fresh)) {
+      old->GetReflection()->Swap(old, fresh);
+      return absl::OkStatus();
+    }
+  }
+  HOLDFAST_RETURN_IF_ERROR(CheckClash(*this, row));
   MessagePtr& slot = *SlotOf(shape, key);
   if (slot != nullptr) Unlink(shape, key, *slot);
   slot.reset(row.GetReflection()->ReleaseMessage(&row, shape.row_field));
@@ -57,6 +67,18 @@ absl::Status State::Delete(const v1::RowKey& key) {
     table.numbered[key.id() % kShards].erase(key.id());
   }
   return absl::OkStatus();
+}
+
+bool State::StandsAlike(const TableShape& shape, const Message& old, const Message& fresh) {
+  if (shape.table == v1::TABLE_REQUEST_KEY) return false;  // stands by its expiry too
+  if (const auto unique = UniqueOf(shape.table);
+      unique && UniqueKeyOf(*unique, old) != UniqueKeyOf(*unique, fresh)) {
+    return false;
+  }
+  absl::InlinedVector<std::pair<List, uint64_t>, 4> before, after;
+  ForEachListOf(shape.table, old, [&](List list, uint64_t of) { before.emplace_back(list, of); });
+  ForEachListOf(shape.table, fresh, [&](List list, uint64_t of) { after.emplace_back(list, of); });
+  return before == after;
 }
 
 State::MessagePtr* State::SlotOf(const TableShape& shape, const v1::RowKey& key) {

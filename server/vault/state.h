@@ -81,6 +81,9 @@ class State : public StateReader {
 
   static bool IsCounted(List list);
   const Table* TableAt(v1::Table table) const;
+  // The new row stands where the old one does: in the same lists, under the same unique value.
+  static bool StandsAlike(const TableShape& shape, const google::protobuf::Message& old,
+                          const google::protobuf::Message& fresh);
   MessagePtr* SlotOf(const TableShape& shape, const v1::RowKey& key);
   void Link(const TableShape& shape, const v1::RowKey& key, const google::protobuf::Message& row);
   void Unlink(const TableShape& shape, const v1::RowKey& key, const google::protobuf::Message& row);

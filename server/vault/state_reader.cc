@@ -320,7 +320,10 @@ absl::Status CheckClash(const StateReader& reader, const v1::Row& row) {
   }
   const std::optional<Unique> unique = UniqueOf(key.table());
   if (!unique.has_value()) return absl::OkStatus();
-  const Message* other = reader.FindUnique(*unique, UniqueKeyOf(*unique, InnerOf(row)));
+  const UniqueKey value = UniqueKeyOf(*unique, InnerOf(row));
+  const Message* mine = reader.Find(key);  // nearly always: what changes keeps its name
+  if (mine != nullptr && UniqueKeyOf(*unique, *mine) == value) return absl::OkStatus();
+  const Message* other = reader.FindUnique(*unique, value);
   if (other == nullptr) return absl::OkStatus();
   const v1::RowKey other_key = KeyOf(*ShapeOf(key.table()), *other);
   if (other_key.id() == key.id()) return absl::OkStatus();

@@ -53,6 +53,7 @@ struct UniqueKey {
   uint64_t second = 0;
   uint64_t third = 0;
   std::string_view text;  // borrowed
+  bool operator==(const UniqueKey&) const = default;
 };
 
 // Reads the rows of the vault: the committed State, or the pending view that Plan works on.

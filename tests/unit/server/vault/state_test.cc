@@ -98,6 +98,59 @@ TEST(StateTest, AReplacedRowLeavesItsOldNameAndItsOldLists) {
   EXPECT_EQ(state.RowCount(), 1u);
 }
 
+TEST(StateTest, ARowThatKeepsItsNameAndListsIsFoundByThemWithWhatIsNew) {
+  State state;
+  ASSERT_TRUE(state.Apply(PutResource(3, "srv", 7)).ok());
+  v1::RowChange change = PutResource(3, "srv", 7);
+  change.mutable_put()->mutable_resource()->set_description("new");
+  ASSERT_TRUE(state.Apply(change).ok());
+  EXPECT_EQ(state.FindResource(3)->description(), "new");
+  EXPECT_EQ(state.FindResourceByName(1, "SRV"), state.FindResource(3));
+  EXPECT_EQ(Ids(state, List::kResourcesOfOwner, 7), (std::vector<uint64_t>{3}));
+  EXPECT_EQ(state.Count(List::kResourcesOfOwner, 7), 1u);
+  ASSERT_TRUE(state.Apply(DeleteRow(v1::TABLE_RESOURCE, 3)).ok());
+  EXPECT_EQ(state.FindResourceByName(1, "srv"), nullptr);
+  EXPECT_TRUE(Ids(state, List::kResourcesOfOwner, 7).empty());
+}
+
+TEST(StateTest, ARowThatKeepsItsNameOnlyChangesItsLists) {
+  State state;
+  ASSERT_TRUE(state.Apply(PutResource(3, "srv", 7)).ok());
+  ASSERT_TRUE(state.Apply(PutResource(3, "srv", 8)).ok());
+  EXPECT_TRUE(Ids(state, List::kResourcesOfOwner, 7).empty());
+  EXPECT_EQ(Ids(state, List::kResourcesOfOwner, 8), (std::vector<uint64_t>{3}));
+  EXPECT_EQ(state.FindResourceByName(1, "srv")->owner_id(), 8u);
+}
+
+TEST(StateTest, ARowThatKeepsItsListsOnlyChangesItsName) {
+  State state;
+  ASSERT_TRUE(state.Apply(PutResource(3, "srv", 7)).ok());
+  ASSERT_TRUE(state.Apply(PutResource(3, "Srv", 7)).ok());  // the same to whoever looks for it
+  EXPECT_EQ(state.FindResourceByName(1, "srv")->name(), "Srv");
+  ASSERT_TRUE(state.Apply(PutResource(3, "web", 7)).ok());
+  EXPECT_EQ(state.FindResourceByName(1, "srv"), nullptr);
+  EXPECT_EQ(state.FindResourceByName(1, "web"), state.FindResource(3));
+}
+
+TEST(StateTest, ARequestKeyThatLivesLongerStandsAtItsNewExpiry) {
+  State state;
+  for (const int64_t expires_ms : {100, 200}) {
+    v1::RowChange change;
+    v1::RequestKeyRow& row = *change.mutable_put()->mutable_request_key();
+    row.set_id("key");
+    row.set_user_id(5);
+    row.set_expires_ms(expires_ms);
+    ASSERT_TRUE(state.Apply(change).ok());
+  }
+  std::vector<int64_t> expiries;
+  state.ForEachRequestKey([&](int64_t expires_ms, const std::string&) {
+    expiries.push_back(expires_ms);
+    return true;
+  });
+  EXPECT_EQ(expiries, (std::vector<int64_t>{200}));
+  EXPECT_EQ(state.RequestKeyCount(5), 1u);
+}
+
 TEST(StateTest, ListsAreAscendingAndGoOnAfterAnId) {
   State state;
   for (const uint64_t id : {9, 2, 40, 33, 5}) {
