@@ -181,6 +181,7 @@ void Node::Run() {
     }
     hands_over = Tick(seen);
     UpdateView();
+    TellOfChange();
     CallFinished();
     const MonoTime now = deps_.clock.Mono();
     if (now < collect_at) continue;

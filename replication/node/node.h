@@ -156,6 +156,7 @@ class Node : private PeerHandler {
   bool FollowersHave(uint64_t seq) const;
   void ExchangeNow(const std::string& node_id);
   void TellMembers();
+  void TellOfChange();
   void SetServing(const std::optional<Epoch>& epoch);
   void EndStreams();
   void EndStreamsOfStrangers();
@@ -233,7 +234,9 @@ class Node : private PeerHandler {
   std::unique_ptr<FollowLoop> follow_;
   SnapshotShelf shelf_;
   Quarantine quarantine_;
-  std::string kept_members_;  // the control thread's: as they are in the fact
+  // The control thread's.
+  std::string kept_members_;   // as they are in the fact
+  std::string told_standing_;  // as the others know it
 
   // Held while effects are carried out, also while they wait for streams and the ledger's writer:
   // neither of those may take it.

@@ -230,6 +230,20 @@ void Node::TellMembers() {
   for (auto& [id, link] : links_) link->ExchangeNow();
 }
 
+// By what operators judge a node the others learn when it changes, not up to a second later. Not by
+// positions, which always move; and whether it has caught up changes with every burst.
+void Node::TellOfChange() {
+  const v1::NodeReport me = Me();
+  const std::string state =
+      me.state() == ToText(PeerState::kCatchup) ? ToText(PeerState::kStreaming) : me.state();
+  std::string standing =
+      fmt::format("{} {} {} {}@{} {} {} {} {}", me.role(), state, me.serving(), me.epoch().number(),
+                  me.epoch().node_id(), me.degraded(), me.split(), me.lost_writes(), me.waiting());
+  if (standing == told_standing_) return;
+  told_standing_ = std::move(standing);
+  TellMembers();
+}
+
 void Node::SetServing(const std::optional<Epoch>& epoch) {
   MutexLock lock(serving_mu_);
   serving_ = epoch;

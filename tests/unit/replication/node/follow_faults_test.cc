@@ -31,8 +31,15 @@ class ScriptedPrimary : public PeerHandler {
   }
 
   absl::Status CheckMember(const PeerIdentity&) override { return absl::OkStatus(); }
-  v1::ExchangeResponse Exchange(const PeerIdentity&, const v1::ExchangeRequest&) override {
+  // The time from the first report that the follower gave of itself to the first that says that it
+  // follows; nullopt: not yet.
+  std::optional<std::chrono::nanoseconds> KnownToFollowAfter() const {
+    MutexLock lock(mu_);
+    return known_after_;
+  }
+  v1::ExchangeResponse Exchange(const PeerIdentity&, const v1::ExchangeRequest& request) override {
     v1::ExchangeResponse response;
+    NoteReport(request.me());
     const LogShape shape = member_.disk().ledger().Shape();
     v1::NodeReport& me = *response.mutable_me();
     me.set_node_id(member_.name());
@@ -79,6 +86,14 @@ class ScriptedPrimary : public PeerHandler {
   }
 
  private:
+  void NoteReport(const v1::NodeReport& report) {
+    MutexLock lock(mu_);
+    const MonoTime now = member_.disk().clock().Mono();
+    if (!first_report_) first_report_ = now;
+    const bool follows = report.state() == ToText(PeerState::kStreaming) ||
+                         report.state() == ToText(PeerState::kCatchup);
+    if (follows && !known_after_) known_after_ = now - *first_report_;
+  }
   // The answer, all that the follower lacks in one batch, and a heartbeat.
   std::vector<v1::PrimaryFrame> FramesFor(const v1::Hello& hello) {
     Ledger& ledger = member_.disk().ledger();
@@ -107,6 +122,8 @@ class ScriptedPrimary : public PeerHandler {
   Twist twist_ ABSL_GUARDED_BY(mu_);
   FollowerConnection* connection_ ABSL_GUARDED_BY(mu_) = nullptr;
   int streams_ ABSL_GUARDED_BY(mu_) = 0;
+  std::optional<MonoTime> first_report_ ABSL_GUARDED_BY(mu_);
+  std::optional<std::chrono::nanoseconds> known_after_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<PeerServer> server_;
 };
 
@@ -171,6 +188,14 @@ class FollowFaultsTest : public ::testing::Test {
 
 // The twists find: the answer, the batch that holds "bob", a heartbeat.
 v1::Batch& BatchOf(std::vector<v1::PrimaryFrame>& frames) { return *frames.at(1).mutable_batch(); }
+
+// It follows a moment after it has heard of the primary, with the exchange that told it; the next
+// usual one comes a second after that.
+TEST_F(FollowFaultsTest, WhatChangesOfANodeIsToldAtOnce) {
+  ASSERT_TRUE(Eventually([&] { return primary_->KnownToFollowAfter().has_value(); }));
+  EXPECT_LT(*primary_->KnownToFollowAfter(),
+            std::chrono::milliseconds(limits::kHeartbeatEvery) * 3 / 4);
+}
 
 TEST_F(FollowFaultsTest, AGap) {
   ASSERT_TRUE(a_.disk().AddUser("carol").ok());
