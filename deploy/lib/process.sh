@@ -73,7 +73,7 @@ await_node() {
   # With all nodes there, one of them goes on as primary by itself, usually within 3 s.
   if [ "$(running_nodes | wc -l)" = "$nodes" ]; then wait_until "$settle_seconds" has_primary || true; fi
   wait_caught_up "$1"
-  # What one node says of another is up to a second old: who asks any node now shall not see it down.
+  # What one node says of another it has from that one: who asks any node now shall see it as it is.
   wait_until "$settle_seconds" seen_by_all "$1" || true
 }
 
@@ -126,11 +126,13 @@ wait_caught_up() {
     die 75 "node $1 answers reads, but did not reach position $target within $caught_up_seconds s"
 }
 
-# seen_by_all NODE: whether every node that runs counts it among those that serve.
+# seen_by_all NODE: whether every node that runs counts it among those that serve, and, where there is a primary to
+# follow, among those that follow it.
 seen_by_all() {
-  local k
+  local k wanted='.serving'
+  if [ -n "$(live_primary)" ]; then wanted='.serving and (.state | IN("running", "streaming", "catchup"))'; fi
   for k in $(running_nodes); do
-    [ "$(status_of "$k" ".nodes[] | select(.id == \"$(node_id "$1")\") | .serving")" = true ] || return 1
+    [ "$(status_of "$k" ".nodes[] | select(.id == \"$(node_id "$1")\") | $wanted")" = true ] || return 1
   done
 }
 

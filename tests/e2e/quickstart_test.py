@@ -131,6 +131,11 @@ class QuickstartTest(ClusterTest):
         self.assertEqual(json.loads(first)['schema'], 'holdfast.status/1')
         self.assertEqual(rest.decode(), self.cluster.secrets['demo secret'])
 
+    def expect_whole(self):
+        """Asked at once: whoever gets the prompt back has a cluster that is as it should be, to whichever node."""
+        for k in (1, 2):
+            self.cluster.must_hf('status', only=k)
+
     def test_status_of_a_whole_and_of_a_broken_cluster(self):
         whole = self.cluster.must('status').stdout.decode()
         for text in ('node 1: runs', 'node 2: runs', 'primary', 'secondary'):
@@ -144,6 +149,7 @@ class QuickstartTest(ClusterTest):
         self.assertIsNone(self.cluster.health(2))
         again = self.cluster.must('start-node', 2)
         self.assertIn(b'answers reads', again.stdout)
+        self.expect_whole()
         self.assertIn(b'runs already', self.cluster.must('start-node', 2).stdout)
 
     def test_stop_ends_all_and_a_new_call_goes_on_with_the_same_vault(self):
@@ -153,7 +159,7 @@ class QuickstartTest(ClusterTest):
         self.assertEqual([p for p in pids if alive(p)], [])
         self.cluster.must('stop')  # again: nothing to do
         self.cluster.must('--no-install', '--no-build')
-        self.cluster.wait_primary()
+        self.expect_whole()
         for k in (1, 2):
             self.assertEqual(self.cluster.ssh_retrieve(k), self.cluster.secrets['demo secret'])
 
