@@ -112,11 +112,16 @@ absl::Status PendingState::Apply(uint64_t seq, const v1::RowChange& change) {
   if (change.has_put()) {
     const v1::Row& row = change.put();
     HOLDFAST_RETURN_IF_ERROR(CheckRow(row));
-    HOLDFAST_RETURN_IF_ERROR(CheckClash(*this, row));
     const Message& inner = InnerOf(row);
+    const v1::RowKey key = KeyOf(row);
+    // What changes nearly always keeps its name: then nobody else can have it.
+    const Message* old = Find(key);
+    if (old == nullptr || !HaveOneUniqueValue(key.table(), *old, inner)) {
+      HOLDFAST_RETURN_IF_ERROR(CheckClash(*this, row));
+    }
     std::unique_ptr<Message> copy(inner.New());
     copy->MergeFrom(inner);  // As CopyInto has it.
-    rep_->Set(KeyOf(row), seq, std::move(copy));
+    rep_->Set(key, seq, std::move(copy));
     return absl::OkStatus();
   }
   if (!change.has_delete_()) return UpgradeRequired("a change of another kind");

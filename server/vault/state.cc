@@ -71,10 +71,7 @@ absl::Status State::Delete(const v1::RowKey& key) {
 
 bool State::StandsAlike(const TableShape& shape, const Message& old, const Message& fresh) {
   if (shape.table == v1::TABLE_REQUEST_KEY) return false;  // stands by its expiry too
-  if (const auto unique = UniqueOf(shape.table);
-      unique && UniqueKeyOf(*unique, old) != UniqueKeyOf(*unique, fresh)) {
-    return false;
-  }
+  if (!HaveOneUniqueValue(shape.table, old, fresh)) return false;
   absl::InlinedVector<std::pair<List, uint64_t>, 4> before, after;
   ForEachListOf(shape.table, old, [&](List list, uint64_t of) { before.emplace_back(list, of); });
   ForEachListOf(shape.table, fresh, [&](List list, uint64_t of) { after.emplace_back(list, of); });

@@ -311,6 +311,11 @@ v1::Table TableOf(List list) {
   CheckFailed("every list has a table", __FILE__, __LINE__);
 }
 
+bool HaveOneUniqueValue(v1::Table table, const Message& a, const Message& b) {
+  const std::optional<Unique> unique = UniqueOf(table);
+  return !unique || UniqueKeyOf(*unique, a) == UniqueKeyOf(*unique, b);
+}
+
 absl::Status CheckClash(const StateReader& reader, const v1::Row& row) {
   const v1::RowKey key = KeyOf(row);
   if (key.table() == v1::TABLE_CLUSTER) {
@@ -320,10 +325,7 @@ absl::Status CheckClash(const StateReader& reader, const v1::Row& row) {
   }
   const std::optional<Unique> unique = UniqueOf(key.table());
   if (!unique.has_value()) return absl::OkStatus();
-  const UniqueKey value = UniqueKeyOf(*unique, InnerOf(row));
-  const Message* mine = reader.Find(key);  // nearly always: what changes keeps its name
-  if (mine != nullptr && UniqueKeyOf(*unique, *mine) == value) return absl::OkStatus();
-  const Message* other = reader.FindUnique(*unique, value);
+  const Message* other = reader.FindUnique(*unique, UniqueKeyOf(*unique, InnerOf(row)));
   if (other == nullptr) return absl::OkStatus();
   const v1::RowKey other_key = KeyOf(*ShapeOf(key.table()), *other);
   if (other_key.id() == key.id()) return absl::OkStatus();

@@ -144,6 +144,8 @@ std::optional<Unique> UniqueOf(v1::Table table);
 UniqueKey UniqueKeyOf(Unique unique, const google::protobuf::Message& inner);
 v1::Table TableOf(Unique unique);
 v1::Table TableOf(List list);
+bool HaveOneUniqueValue(v1::Table table, const google::protobuf::Message& a,
+                        const google::protobuf::Message& b);
 // kDataLoss when another row holds what must be unique in `row`, or a second cluster row comes.
 absl::Status CheckClash(const StateReader& reader, const v1::Row& row);
 inline bool IsFolded(Unique unique) {

@@ -11,7 +11,8 @@
 namespace holdfast::vault {
 
 // Finds rows by a unique value. Holds pointers to rows that the table owns: eight bytes a row
-// instead of a second copy of each name. A row must be erased before it changes or goes.
+// instead of a second copy of each name. A row must be erased before its unique value
+// changes or it goes; what else is in it may change.
 //
 // Threading   Thread-compatible.
 class UniqueIndex {

@@ -101,9 +101,11 @@ TEST(StateTest, AReplacedRowLeavesItsOldNameAndItsOldLists) {
 TEST(StateTest, ARowThatKeepsItsNameAndListsIsFoundByThemWithWhatIsNew) {
   State state;
   ASSERT_TRUE(state.Apply(PutResource(3, "srv", 7)).ok());
+  const v1::ResourceRow* before = state.FindResource(3);
   v1::RowChange change = PutResource(3, "srv", 7);
   change.mutable_put()->mutable_resource()->set_description("new");
   ASSERT_TRUE(state.Apply(change).ok());
+  EXPECT_EQ(state.FindResource(3), before);  // in place: no index was touched
   EXPECT_EQ(state.FindResource(3)->description(), "new");
   EXPECT_EQ(state.FindResourceByName(1, "SRV"), state.FindResource(3));
   EXPECT_EQ(Ids(state, List::kResourcesOfOwner, 7), (std::vector<uint64_t>{3}));
@@ -120,6 +122,17 @@ TEST(StateTest, ARowThatKeepsItsNameOnlyChangesItsLists) {
   EXPECT_TRUE(Ids(state, List::kResourcesOfOwner, 7).empty());
   EXPECT_EQ(Ids(state, List::kResourcesOfOwner, 8), (std::vector<uint64_t>{3}));
   EXPECT_EQ(state.FindResourceByName(1, "srv")->owner_id(), 8u);
+}
+
+TEST(StateTest, AnAccountStandsInOneListMoreWhileItsOwnerIsAnother) {
+  State state;
+  for (const uint64_t owner : {0, 7, 0}) {
+    v1::RowChange change = PutAccount(4, 3, "deploy");
+    change.mutable_put()->mutable_account()->set_owner_id(owner);
+    ASSERT_TRUE(state.Apply(change).ok());
+    EXPECT_EQ(state.Count(List::kAccountsOfOwner, 7), owner == 7 ? 1u : 0u);
+    EXPECT_EQ(Ids(state, List::kAccountsOfResource, 3), (std::vector<uint64_t>{4}));
+  }
 }
 
 TEST(StateTest, ARowThatKeepsItsListsOnlyChangesItsName) {
