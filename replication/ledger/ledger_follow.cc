@@ -240,6 +240,8 @@ void Ledger::RebuildPending() {
 
 absl::Status Ledger::ReplaceBySnapshot(const SnapshotPoint& point, SnapshotRows rows,
                                        const std::function<void()>& alive) {
+  // Here, not on the writer: others wait for that one, and the rows take their time.
+  HOLDFAST_RETURN_IF_ERROR(rows.Finish(alive));
   absl::Status status = Stopping();
   RunOnWriter([&] { status = ReplaceNow(point, std::move(rows), alive); });
   return status;
@@ -258,7 +260,6 @@ absl::Status Ledger::ReplaceNow(const SnapshotPoint& point, SnapshotRows rows,
     return absl::DataLossError(
         fmt::format("a snapshot at {}, but this node has shown {}", ToText(to), ToText(shown)));
   }
-  HOLDFAST_RETURN_IF_ERROR(rows.Finish());
   if (rows.digest() != point.state_digest) {
     return absl::DataLossError("the rows of the snapshot do not give its state digest");
   }

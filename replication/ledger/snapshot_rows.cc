@@ -21,11 +21,13 @@ namespace {
 // have 64 KiB and more.
 constexpr size_t kBatchChanges = 512;
 constexpr size_t kBatchBytes = 1 << 20;
+constexpr std::chrono::seconds kAliveEvery{1};
 constexpr size_t kBatchesMax = 8;  // a checkpoint, or a sync of somebody else, keeps one waiting
 
-// A snapshot is in no hurry: with the processor wanted elsewhere, reads and writes go first. 10 of
-// 19 is a tenth of a usual thread's share, so it goes on under any load. It cannot be taken back:
-// only for a thread that has no other work and holds no lock that a read or a write waits for.
+// A snapshot is in no hurry: with the processor wanted elsewhere, reads and the log go first. Ten
+// steps are a tenth of a usual thread's share, so it goes on under any load. It cannot be taken
+// back: only for a thread that has no other work. No read waits for one of them; a grant, a denial
+// and a checkpoint may, for a batch that is being stored.
 constexpr int kNice = 10;
 void GiveWay() {
   const auto self = static_cast<id_t>(gettid());
@@ -51,7 +53,9 @@ class SnapshotRows::Pipe {
         to_build_(kBatchesMax),
         storing_(staged_ ? std::thread([this] { Store(); }) : std::thread()),
         building_([this] { Build(); }) {}
-  ~Pipe() { Join().IgnoreError(); }
+  ~Pipe() {
+    Join([] {}).IgnoreError();
+  }
 
   absl::Status Apply(v1::RowChange& change) {
     storage::StagedChange& own = batch_.changes.emplace_back();
@@ -72,12 +76,12 @@ class SnapshotRows::Pipe {
       return absl::OkStatus();
     }
     if (Push()) return absl::OkStatus();
-    return Join();
+    return Join([] {});
   }
 
-  absl::Status Finish() {
+  absl::Status Finish(const std::function<void()>& alive) {
     if (building_.joinable()) Push();
-    HOLDFAST_RETURN_IF_ERROR(Join());
+    HOLDFAST_RETURN_IF_ERROR(Join(alive));
     return builder_.Finish();
   }
 
@@ -89,11 +93,18 @@ class SnapshotRows::Pipe {
   bool Push() { return First().Push(std::exchange(batch_, {})); }
 
   // From here on this thread has everything.
-  absl::Status Join() {
+  absl::Status Join(const std::function<void()>& alive) {
     First().End();
+    while (building_.joinable() && !BuiltWithin(kAliveEvery)) alive();
     if (storing_.joinable()) storing_.join();
     if (building_.joinable()) building_.join();
     return stored_.ok() ? built_ : stored_;
+  }
+
+  bool BuiltWithin(std::chrono::nanoseconds patience) {
+    MutexLock lock(built_mu_);
+    if (!all_built_) built_wake_.WaitFor(built_mu_, patience);
+    return all_built_;
   }
 
   void Store() {
@@ -114,8 +125,13 @@ class SnapshotRows::Pipe {
       for (size_t i = 0; i < batch->changes.size() && built_.ok(); ++i) {
         built_ = builder_.Apply(batch->changes[i], batch->macs[i]);
       }
-      if (!built_.ok()) return to_build_.Close();
+      if (built_.ok()) continue;
+      to_build_.Close();
+      break;
     }
+    MutexLock lock(built_mu_);
+    all_built_ = true;
+    built_wake_.NotifyAll();
   }
 
   const crypto::KeyRing& keys_;
@@ -124,6 +140,10 @@ class SnapshotRows::Pipe {
   // Of the two threads, until they have ended.
   StateBuilder builder_;
   absl::Status stored_, built_;
+
+  Mutex built_mu_;
+  CondVar built_wake_;
+  bool all_built_ ABSL_GUARDED_BY(built_mu_) = false;
 
   HandOff<Batch> to_store_, to_build_;
   std::thread storing_, building_;
@@ -137,7 +157,9 @@ SnapshotRows& SnapshotRows::operator=(SnapshotRows&&) noexcept = default;
 
 void SnapshotRows::MakeRoom(const TableSizes& sizes) { pipe_->builder().MakeRoom(sizes); }
 absl::Status SnapshotRows::Apply(v1::RowChange& change) { return pipe_->Apply(change); }
-absl::Status SnapshotRows::Finish() { return pipe_->Finish(); }
+absl::Status SnapshotRows::Finish(const std::function<void()>& alive) {
+  return pipe_->Finish(alive);
+}
 const Digest& SnapshotRows::digest() const { return pipe_->builder().digest(); }
 const vault::State& SnapshotRows::state() const { return pipe_->builder().state(); }
 storage::StagedRows* SnapshotRows::staged() const { return pipe_->staged(); }

@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_REPLICATION_LEDGER_SNAPSHOT_ROWS_H_
 #define HOLDFAST_REPLICATION_LEDGER_SNAPSHOT_ROWS_H_
 
+#include <functional>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -33,9 +34,9 @@ class SnapshotRows {
   // Later ones win; deleting what is not there is nothing. As vault::CheckRow, and as the store;
   // the error of an earlier change may come with a later one. Takes the row out of `change`.
   absl::Status Apply(v1::RowChange& change);
-  // After the last change, and before what follows is asked. DATA_LOSS: a unique value stands in
-  // two rows.
-  absl::Status Finish();
+  // After the last change, and before what follows is asked. Waits until all is stored and built,
+  // and calls `alive` each second meanwhile. DATA_LOSS: a unique value stands in two rows.
+  absl::Status Finish(const std::function<void()>& alive);
 
   const Digest& digest() const;
   const vault::State& state() const;
