@@ -67,7 +67,7 @@ struct AckInfo {
   bool operator==(const AckInfo&) const = default;
 };
 
-// What a member says of itself each second.
+// What a member says of itself, each second and when it changes.
 struct MemberReport {
   std::string node_id;
   bool primary = false;

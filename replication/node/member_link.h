@@ -18,8 +18,8 @@
 
 namespace holdfast::replication {
 
-// What this node keeps up with one other member: an exchange of reports each second, calls that a
-// role change needs, and the records of the other's audit journal.
+// What this node keeps up with one other member: an exchange of reports (each second and at
+// ExchangeNow), calls that a role change needs, and the records of the other's audit journal.
 //
 // Threading   Thread-safe. A thread for each of the three, so that a silent member delays nobody
 //             else and neither its journal nor a slow exchange delays a call.

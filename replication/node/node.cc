@@ -354,7 +354,7 @@ v1::NodeReport Node::ReportNow() const {
   const EpochPromises promises = book_->promises();
   const NodeView view = deps_.gate.view();
   v1::NodeReport report;
-  report.set_lost_writes(quarantine_.held());  // without our mutex: it may be writing a file
+  report.set_lost_writes(quarantine_.held());
   MutexLock lock(mu_);
   const bool primary = role_.publishing();
   report.set_node_id(deps_.identity.node_id);

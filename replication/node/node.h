@@ -236,7 +236,7 @@ class Node : private PeerHandler {
   Quarantine quarantine_;
   // The control thread's.
   std::string kept_members_;   // as they are in the fact
-  std::string told_standing_;  // as the others know it
+  std::string told_standing_;  // as an exchange was last asked for to tell it
 
   // Held while effects are carried out, also while they wait for streams and the ledger's writer:
   // neither of those may take it.

@@ -236,9 +236,9 @@ void Node::TellOfChange() {
   const v1::NodeReport me = Me();
   const std::string state =
       me.state() == ToText(PeerState::kCatchup) ? ToText(PeerState::kStreaming) : me.state();
-  std::string standing =
-      fmt::format("{} {} {} {}@{} {} {} {} {}", me.role(), state, me.serving(), me.epoch().number(),
-                  me.epoch().node_id(), me.degraded(), me.split(), me.lost_writes(), me.waiting());
+  std::string standing = fmt::format("{} {} {} {}@{} {} {} {} {}", me.role(), state, me.serving(),
+                                     me.epoch().number(), me.epoch().node_id(), me.degraded(),
+                                     me.split(), me.lost_writes() > 0, me.waiting());
   if (standing == told_standing_) return;
   told_standing_ = std::move(standing);
   TellMembers();

@@ -39,6 +39,14 @@ v1::LostWrite* FindIn(v1::Quarantine& content, const std::string& id) {
   return nullptr;
 }
 
+uint64_t HeldOf(const v1::Quarantine& content) {
+  uint64_t records = 0;
+  for (const v1::LostWrite& write : content.writes()) {
+    if (write.state() == v1::LOST_STATE_HELD) records += write.records();
+  }
+  return records;
+}
+
 }  // namespace
 
 Quarantine::Quarantine(Deps deps) : deps_(std::move(deps)) {
@@ -61,9 +69,11 @@ absl::Status Quarantine::Load() {
   for (const std::string& name : names) {
     absl::StatusOr<v1::Quarantine> content = Open(name);
     if (content.ok()) {
+      held_ += HeldOf(*content);
       files_.push_back({name, *std::move(content)});
     } else {
       unreadable_.push_back(name);
+      ++held_;
       LogError("quarantine: {}", holdfast::ToText(content.status()));
     }
   }
@@ -114,6 +124,7 @@ absl::Status Quarantine::KeepPart(v1::Quarantine part) {
         "{}/{} cannot be opened and may hold other lost writes: move it away", Folder(), name));
   }
   HOLDFAST_RETURN_IF_ERROR(Write(file));
+  held_ += HeldOf(file.content);
   files_.push_back(std::move(file));
   return absl::OkStatus();
 }
@@ -198,17 +209,6 @@ std::vector<v1::LostWriteView> Quarantine::List() const {
   return views;
 }
 
-uint64_t Quarantine::held() const {
-  MutexLock lock(mu_);
-  uint64_t count = unreadable_.size();
-  for (const File& file : files_) {
-    for (const v1::LostWrite& write : file.content.writes()) {
-      if (write.state() == v1::LOST_STATE_HELD) count += write.records();
-    }
-  }
-  return count;
-}
-
 absl::StatusOr<v1::LostWrite> Quarantine::Find(const std::string& id) const {
   MutexLock lock(mu_);
   for (const File& file : files_) {
@@ -248,6 +248,7 @@ absl::Status Quarantine::Mark(const std::string& id, v1::LostState state, const 
     write->set_state_by(by);
     HOLDFAST_CRASH_POINT("quarantine.mark.before_write");
     HOLDFAST_RETURN_IF_ERROR(this->Write(changed));
+    held_ -= write->records();
     file = std::move(changed);
     return absl::OkStatus();
   }

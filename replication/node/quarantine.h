@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_REPLICATION_NODE_QUARANTINE_H_
 #define HOLDFAST_REPLICATION_NODE_QUARANTINE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -39,7 +40,8 @@ class Quarantine {
   absl::Status Keep(Ledger& ledger, uint64_t fork_seq, const Epoch& new_epoch);
 
   std::vector<v1::LostWriteView> List() const;
-  uint64_t held() const;  // records neither applied nor dropped, and unreadable files
+  // Records neither applied nor dropped, and unreadable files. Waits for nobody.
+  uint64_t held() const { return held_; }
   // NOT_FOUND names the id.
   absl::StatusOr<v1::LostWrite> Find(const std::string& id) const;
   absl::StatusOr<v1::Quarantine> FileOf(const std::string& id) const;  // without its writes
@@ -61,6 +63,8 @@ class Quarantine {
   mutable Mutex mu_;
   std::vector<File> files_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> unreadable_ ABSL_GUARDED_BY(mu_);  // names of files
+  // Beside the files: mu_ is held while they are written, and every report of the node says it.
+  std::atomic<uint64_t> held_{0};
 };
 
 }  // namespace holdfast::replication
