@@ -238,8 +238,8 @@ bool Node::Tick(const std::vector<Epoch>& seen) {
   const MonoTime now = deps_.clock.Mono();
   book_->OnCommitted({.number = progress.shown.epoch, .node_id = ""});
   const EpochPromises promises = book_->promises();
-  const LinkView link = follow_->View();
   MutexLock lock(mu_);
+  const LinkView link = follow_->View();
   // A primary that was killed refuses the next call, and is known as down with it.
   const std::optional<std::string> linked = link.live ? link.primary : std::nullopt;
   if (linked_ && linked != linked_) ExchangeNow(*linked_);
@@ -250,7 +250,9 @@ bool Node::Tick(const std::vector<Epoch>& seen) {
     CarryOut(role_.OnLogFailed());
   }
   if (progress.epoch_start_committed) CarryOut(role_.OnEpochStartCommitted());
-  if (candidate_ && link.live) InterruptCandidate("follows " + link.primary.value_or("a primary"));
+  if (candidate_ && SpeaksAgainstCandidate(link)) {
+    InterruptCandidate("follows " + link.primary.value_or("a primary"));
+  }
   if (candidate_) CarryOut(candidate_->OnTick(now));
   if (rehearsal_) CarryOutRehearsal(rehearsal_->machine.OnTick(now));
   if (hand_over_) CarryOut(hand_over_->OnTick(now));

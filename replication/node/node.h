@@ -171,6 +171,7 @@ class Node : private PeerHandler {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndCandidate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Resume(const Epoch& epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool SpeaksAgainstCandidate(const LinkView& link) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void InterruptCandidate(const std::string& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AskGrants(const GrantAsk& ask, const std::vector<std::string>& ids);
   void OnGrant(const GrantAnswer& answer);

@@ -161,6 +161,15 @@ void Node::Resume(const Epoch& epoch) {
   CarryOut(role_.OnRestartAllowed(epoch));
 }
 
+// The stream of the primary that has handed over lives a moment longer than its epoch: it says
+// nothing against who takes over.
+bool Node::SpeaksAgainstCandidate(const LinkView& link) const {
+  const CandidateFacts& facts = candidate_->facts();
+  const bool ended =
+      facts.mode == CandidateMode::kTakeOver && link.epoch == facts.log.shape.last.epoch;
+  return link.live && !ended;
+}
+
 // A stream of a primary has begun: it is the better evidence.
 void Node::InterruptCandidate(const std::string& why) {
   if (candidate_ == nullptr) return;
