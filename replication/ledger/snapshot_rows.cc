@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,8 +22,8 @@ namespace {
 // have 64 KiB and more.
 constexpr size_t kBatchChanges = 512;
 constexpr size_t kBatchBytes = 1 << 20;
-constexpr std::chrono::seconds kAliveEvery{1};
 constexpr size_t kBatchesMax = 8;  // a checkpoint, or a sync of somebody else, keeps one waiting
+constexpr std::chrono::seconds kAliveEvery{1};  // while the last rows are waited for
 
 // A snapshot is in no hurry: with the processor wanted elsewhere, reads and the log go first. Ten
 // steps are a tenth of a usual thread's share, so it goes on under any load. It cannot be taken
