@@ -41,6 +41,7 @@ class ScriptedPrimary : public PeerHandler {
     MutexLock lock(mu_);
     first_report_.reset();
     known_after_.reset();
+    candidate_ = false;
   }
   v1::ExchangeResponse Exchange(const PeerIdentity&, const v1::ExchangeRequest& request) override {
     v1::ExchangeResponse response;
@@ -232,6 +233,7 @@ TEST_F(FollowFaultsTest, AStreamOfAnEndedEpochDoesNotEndWhoTakesOver) {
   primary_->Set(nullptr);
   ASSERT_TRUE(Eventually([&] { return b_.shown() == a_.head() && b_.node().Link().live; }));
   const TakeOverAsk ask{.from_epoch = EpochOf(1), .hand_over = a_.disk().ledger().Shape().last};
+  primary_->ForgetReports();  // it was a candidate when it started, too
   const auto answer = PeerClient::Make(b_.Address(), "b", a_.tls())
                           ->TakeOver(ToMessage(ask), std::chrono::seconds(5));
   ASSERT_TRUE(answer.ok()) << answer.status();
