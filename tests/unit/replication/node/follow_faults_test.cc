@@ -41,7 +41,6 @@ class ScriptedPrimary : public PeerHandler {
     MutexLock lock(mu_);
     first_report_.reset();
     known_after_.reset();
-    candidate_ = false;
   }
   v1::ExchangeResponse Exchange(const PeerIdentity&, const v1::ExchangeRequest& request) override {
     v1::ExchangeResponse response;
@@ -49,9 +48,8 @@ class ScriptedPrimary : public PeerHandler {
     const LogShape shape = member_.disk().ledger().Shape();
     v1::NodeReport& me = *response.mutable_me();
     me.set_node_id(member_.name());
-    const bool leads = member_.disk().ledger().progress().end.kind != LogTail::Kind::kHandOver;
-    me.set_role(leads ? "primary" : "secondary");
-    me.set_state(leads ? "running" : ToText(PeerState::kConnecting));
+    me.set_role("primary");
+    me.set_state("running");
     me.set_serving(true);
     *me.mutable_epoch() = ToMessage(shape.history.back().epoch);
     *me.mutable_granted() = me.epoch();
@@ -60,18 +58,8 @@ class ScriptedPrimary : public PeerHandler {
     me.set_committed_seq(shape.last.seq);
     return response;
   }
-  // As one who has handed over; and not before the candidate has told that it is one, which its
-  // control thread does after it has looked at the stream that still lives.
-  absl::StatusOr<v1::GrantResponse> Grant(const PeerIdentity&,
-                                          const v1::GrantRequest& request) override {
-    const RealClock clock;
-    const MonoTime until = clock.Mono() + kReachMax / 2;
-    MutexLock lock(mu_);
-    while (!candidate_ && clock.Mono() < until) told_.WaitFor(mu_, until - clock.Mono());
-    const LogShape shape = member_.disk().ledger().Shape();
-    return ToMessage(DecideGrant(FromMessage(request), guard_,
-                                 {.last = shape.last, .committed_seq = shape.last.seq})
-                         .answer);
+  absl::StatusOr<v1::GrantResponse> Grant(const PeerIdentity&, const v1::GrantRequest&) override {
+    return absl::UnimplementedError("not this one");
   }
   absl::StatusOr<v1::ReadJournalResponse> ReadJournal(const PeerIdentity&,
                                                       const v1::ReadJournalRequest&) override {
@@ -107,8 +95,6 @@ class ScriptedPrimary : public PeerHandler {
     MutexLock lock(mu_);
     const MonoTime now = member_.disk().clock().Mono();
     if (!first_report_) first_report_ = now;
-    if (report.state() == "restarting" && !report.waiting().empty()) candidate_ = true;
-    told_.NotifyAll();
     const bool follows = report.state() == ToText(PeerState::kStreaming) ||
                          report.state() == ToText(PeerState::kCatchup);
     if (follows && !known_after_) known_after_ = now - *first_report_;
@@ -141,9 +127,6 @@ class ScriptedPrimary : public PeerHandler {
   Twist twist_ ABSL_GUARDED_BY(mu_);
   FollowerConnection* connection_ ABSL_GUARDED_BY(mu_) = nullptr;
   int streams_ ABSL_GUARDED_BY(mu_) = 0;
-  CondVar told_;
-  bool candidate_ ABSL_GUARDED_BY(mu_) = false;  // the follower has said that it asks for an epoch
-  EpochGuard guard_ ABSL_GUARDED_BY(mu_){"a", {.granted = EpochOf(1), .own = EpochOf(1)}};
   std::optional<MonoTime> first_report_ ABSL_GUARDED_BY(mu_);
   std::optional<std::chrono::nanoseconds> known_after_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<PeerServer> server_;
@@ -225,19 +208,6 @@ TEST_F(FollowFaultsTest, WhatChangesOfANodeIsToldAtOnce) {
     best = std::min(best.value_or(kSoon), *primary_->KnownToFollowAfter());
   }
   EXPECT_LT(*best, kSoon);
-}
-
-// The stream of who has handed over lives on: it says nothing against who takes over.
-TEST_F(FollowFaultsTest, AStreamOfAnEndedEpochDoesNotEndWhoTakesOver) {
-  ASSERT_TRUE(a_.disk().ledger().AppendHandOver("b").ok());
-  primary_->Set(nullptr);
-  ASSERT_TRUE(Eventually([&] { return b_.shown() == a_.head() && b_.node().Link().live; }));
-  const TakeOverAsk ask{.from_epoch = EpochOf(1), .hand_over = a_.disk().ledger().Shape().last};
-  primary_->ForgetReports();  // it was a candidate when it started, too
-  const auto answer = PeerClient::Make(b_.Address(), "b", a_.tls())
-                          ->TakeOver(ToMessage(ask), std::chrono::seconds(5));
-  ASSERT_TRUE(answer.ok()) << answer.status();
-  EXPECT_TRUE(Eventually([&] { return b_.Serves(); }));
 }
 
 TEST_F(FollowFaultsTest, AGap) {
