@@ -65,6 +65,7 @@ uint64_t Checkpointer::wal_bytes() const {
 
 absl::Status Checkpointer::RunOnce() {
   if (!something_.exchange(false, std::memory_order_acquire)) return absl::OkStatus();
+  HOLDFAST_RETURN_IF_ERROR(options_.make_room(wal_bytes()));
   HOLDFAST_ASSIGN_OR_RETURN(const CheckpointResult result,
                             connection_->Checkpoint(CheckpointMode::kPassive));
   HOLDFAST_RETURN_IF_ERROR(WriteBackInPieces(options_.database_fd));

@@ -16,8 +16,8 @@ namespace holdfast::storage::sqlite {
 // for it: automatic checkpoints on the writer cost stalls of 100 to 380 ms. And has the kernel
 // write that file back a piece at a time: a commit's sync waits behind all that the disk was given.
 //
-// Threading   Start and Stop by the owner; NoteCommit and wal_bytes from any thread. `restart` and
-//             `failed` are called on the checkpoint thread.
+// Threading   Start and Stop by the owner; NoteCommit and wal_bytes from any thread. What
+//             Options has is called on the checkpoint thread.
 // Failure     An I/O error is told to `failed` once and ends the thread. No room is tried again.
 class Checkpointer {
  public:
@@ -27,6 +27,8 @@ class Checkpointer {
     int database_fd = -1;  // of the database file; longer open than any connection to it
     // Runs a RESTART checkpoint while no write runs.
     std::function<absl::Status(Connection&)> restart;
+    // Sees to it that the file is longer than what is in use of it.
+    std::function<absl::Status(uint64_t used_bytes)> make_room;
     std::function<void(absl::Status)> failed;
   };
   Checkpointer(std::unique_ptr<Connection> connection, Options options);

@@ -21,7 +21,10 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const Options& op
   return store;
 }
 
-SqliteStore::SqliteStore(Options options) : options_(std::move(options)) {}
+// A restart comes with the first look after the WAL has that many bytes: an eighth more by then.
+SqliteStore::SqliteStore(Options options)
+    : options_(std::move(options)),
+      wal_room_(options_.path + "-wal", options_.wal_restart_above_bytes / 8 * 9) {}
 
 absl::Status SqliteStore::Start() {
   HOLDFAST_ASSIGN_OR_RETURN(OpenedFile opened,
@@ -49,6 +52,7 @@ absl::Status SqliteStore::Start() {
     MutexLock writer_lock(writer_mu_);
     return connection.Checkpoint(CheckpointMode::kRestart).status();
   };
+  checkpoints.make_room = [this](uint64_t used_bytes) { return MakeWalRoom(used_bytes); };
   checkpoints.failed = [this](const absl::Status& status) { Poison(status); };
   checkpointer_ = std::make_unique<Checkpointer>(std::move(own), std::move(checkpoints));
   writer_->OnCommit([this](int64_t frames) { checkpointer_->NoteCommit(frames); });
@@ -62,6 +66,20 @@ SqliteStore::~SqliteStore() {
   // After a failure the WAL is evidence and stays as it is; else a short WAL makes the next start
   // quick. A checkpoint that fails here loses nothing.
   if (failure().ok()) writer_->Checkpoint(CheckpointMode::kTruncate).IgnoreError();
+}
+
+// In steps, between which an append gets its turn. Never of a disk that may be needed otherwise.
+absl::Status SqliteStore::MakeWalRoom(uint64_t used_bytes) {
+  HOLDFAST_ASSIGN_OR_RETURN(const bool is_short, wal_room_.IsShort(used_bytes));
+  const uint64_t spare = 2 * options_.wal_restart_above_bytes;
+  if (!is_short || !CheckFreeSpace(options_.path, options_.free_bytes_min + spare).ok()) {
+    return absl::OkStatus();
+  }
+  for (uint64_t grown = 0; grown < WalRoom::kAheadBytes; grown += WalRoom::kStepBytes) {
+    MutexLock lock(writer_mu_);
+    HOLDFAST_RETURN_IF_ERROR(wal_room_.Grow());
+  }
+  return wal_room_.Sync();
 }
 
 void SqliteStore::Poison(const absl::Status& cause) {

@@ -8,6 +8,7 @@
 #include "server/base/file.h"
 #include "server/base/mutex.h"
 #include "server/storage/log_bounds.h"
+#include "server/storage/sqlite/wal_room.h"
 #include "server/storage/store.h"
 
 namespace holdfast::storage::sqlite {
@@ -70,6 +71,7 @@ class SqliteStore : public Store {
   absl::Status RunUnsynced(const std::function<absl::Status()>& body)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
   absl::Status CheckRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
+  absl::Status MakeWalRoom(uint64_t used_bytes);
   void Poison(const absl::Status& cause);
   // True when it trimmed up to `seq`.
   absl::StatusOr<bool> TrimStep(uint64_t seq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mu_);
@@ -88,6 +90,7 @@ class SqliteStore : public Store {
   std::unique_ptr<Connection> reader_ ABSL_GUARDED_BY(reader_mu_);
   mutable Mutex failure_mu_;
   absl::Status failure_ ABSL_GUARDED_BY(failure_mu_);
+  WalRoom wal_room_;                            // the checkpoint thread's
   std::unique_ptr<Checkpointer> checkpointer_;  // set by Start, thread-safe from then on
 };
 

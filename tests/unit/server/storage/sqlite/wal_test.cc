@@ -1,5 +1,6 @@
 // The WAL under steady writes: begun anew in the blocks it has, and cut when it has grown too long.
 #include <chrono>
+#include <thread>
 
 #include "tests/support/real_clock.h"
 #include "tests/unit/server/storage/sqlite/sqlite_fixture.h"
@@ -61,6 +62,28 @@ TEST_F(WalTest, IsCutWhenOneTransactionMadeItLong) {
   EXPECT_TRUE(WriteUntil([&] { return WalBytes() <= 2 * kRestartAbove; })) << WalBytes();
   store_.reset();
   EXPECT_EQ(LastSeq(), seq_);
+}
+
+// Longer than its frames, so that commits overwrite it; and no longer than it may get anyway.
+TEST_F(WalTest, IsMadeLongerAheadOfItsFrames) {
+  const uint64_t most = kRestartAbove / 8 * 9;
+  Append(1000);
+  const RealClock clock;
+  const MonoTime end_of_wait = clock.Mono() + std::chrono::seconds(30);
+  while (WalBytes() < most && clock.Mono() < end_of_wait) {
+    std::this_thread::yield();
+  }
+  ASSERT_EQ(WalBytes(), most);
+  const std::string end = Bytes(path() + "-wal").substr(most - 4096);
+  EXPECT_EQ(end, std::string(4096, '\0'));
+  // A node that was killed: what is behind the last frame says nothing.
+  const std::string left = path() + ".left";
+  for (const char* suffix : {"", "-wal"}) {
+    std::filesystem::copy_file(path() + suffix, left + suffix);
+  }
+  auto opened = SqliteStore::Open({.path = left, .wal_restart_above_bytes = kRestartAbove});
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ((*opened)->Load([](auto&&) { return absl::OkStatus(); })->last.seq, seq_);
 }
 
 }  // namespace
