@@ -135,9 +135,21 @@ bool Ledger::RunOnWriter(const std::function<void()>& task) {
   return true;
 }
 
-bool Ledger::HasWork() const {
-  return !tasks_.empty() || (!queue_.empty() && !held_) || acked_ || stop_;
+// What comes while the last group waits to be committed is the next one, once it is as large: those
+// who were answered come back together, and each group costs syncs and frames of its own.
+bool Ledger::GroupGathers() const {
+  if (queue_.empty() || rule_ == nullptr) return false;
+  const uint64_t under_way = track_->head_seq() - track_->committed_seq();
+  return queue_.size() < under_way &&
+         clock_.Mono() < queue_.front().since + options_.group_wait_max;
 }
+
+bool Ledger::MayPlan() const {
+  if (stop_) return true;
+  return !queue_.empty() && !held_ && !GroupGathers();
+}
+
+bool Ledger::HasWork() const { return !tasks_.empty() || MayPlan() || acked_ || stop_; }
 
 // False: stop. Tasks that were taken in before the stop are still given out.
 bool Ledger::NextWork(std::vector<std::function<void()>>& tasks, std::vector<Waiting>& writes) {
@@ -159,8 +171,7 @@ bool Ledger::NextWork(std::vector<std::function<void()>>& tasks, std::vector<Wai
   wanted_ = acked_ = false;
   tasks.assign(std::make_move_iterator(tasks_.begin()), std::make_move_iterator(tasks_.end()));
   tasks_.clear();
-  const bool may_take = !held_ || stop_;
-  const size_t take = may_take ? std::min(queue_.size(), limits::kLedgerBatchRecordsMax) : 0;
+  const size_t take = MayPlan() ? std::min(queue_.size(), limits::kLedgerBatchRecordsMax) : 0;
   for (size_t i = 0; i < take; ++i) {
     writes.push_back(std::move(queue_.front()));
     queue_.pop_front();

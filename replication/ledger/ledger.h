@@ -134,6 +134,8 @@ struct SnapshotPoint {
 //                as what is there; nothing else is written before.
 //             7. A write is answered when its time is over, also while the store lets the writer
 //                wait.
+//             8. While records wait to be committed, the next ones are planned once they are as
+//                many, or have waited for group_wait_max.
 // Relies on   A store of its own (storage/store.h).
 // Threading   Thread-safe. Callbacks run on the writer thread, on that of whoever calls while it is
 //             idle (OnAck, what says "waits"), or on that which watches deadlines: they must not
@@ -148,6 +150,8 @@ class Ledger {
     std::chrono::milliseconds commit_wait_max = limits::kCommitWaitMax;
     // Appended and not committed. Below what a log may start with: a restart adds a start record.
     size_t pending_writes_max = kPendingRecordsMax - 1024;
+    // How long a write waits for its group, whatever the followers do.
+    std::chrono::milliseconds group_wait_max{5};
     // Of each append of records: how long the store took to make it durable. On the writer thread.
     std::function<void(std::chrono::nanoseconds)> stored = nullptr;
   };
@@ -301,6 +305,8 @@ class Ledger {
   bool NextWork(std::vector<std::function<void()>>& tasks, std::vector<Waiting>& writes);
   bool RunOnWriter(const std::function<void()>& task);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool MayPlan() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool GroupGathers() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TakeTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndTurn();
   void CloseWith(const absl::Status& why);

@@ -36,10 +36,11 @@ void Ledger::Submit(vault::Command command, WriteOptions options, WriteDone done
                               fmt::format("{} writes are waiting", queue_.size()));
     } else {
       queue_.push_back({clock_.Mono(), std::move(command), std::move(options), std::move(done)});
+      // The first of a group has the writer look when its time is over; who is the writer looks.
+      if (!busy_ && (queue_.size() == 1 || MayPlan())) wake_.NotifyAll();
     }
   }
-  if (!refused.ok()) return done(refused);
-  wake_.NotifyAll();
+  if (!refused.ok()) done(refused);
 }
 
 absl::Status Ledger::MayWrite(const Setting& setting, const LevelAsk& level) const {

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include <atomic>
 #include <functional>
 #include <future>
 #include <memory>
@@ -49,7 +50,9 @@ class TestNode {
     auto ledger = Ledger::Open({.node_id = name_,
                                 .committed_path = folder_ + "/committed",
                                 .commit_wait_max = commit_wait_max,
-                                .pending_writes_max = pending_writes_max},
+                                .pending_writes_max = pending_writes_max,
+                                .group_wait_max = group_wait_max_,
+                                .stored = [this](auto) { ++appends_; }},
                                *store_, *keys_, clock_);
     if (!ledger.ok()) return ledger.status();
     ledger_ = *std::move(ledger);
@@ -132,6 +135,11 @@ class TestNode {
   using Opener = std::function<absl::StatusOr<std::unique_ptr<storage::Store>>()>;
   void UseStore(Opener opener) { opener_ = std::move(opener); }
 
+  // Before Open.
+  void UseGroupWait(std::chrono::milliseconds longest) { group_wait_max_ = longest; }
+  // Of records, since Open.
+  int appends() const { return appends_; }
+
   Ledger& ledger() { return *ledger_; }
   storage::Store& store() { return *store_; }
   const Clock& clock() const { return clock_; }
@@ -152,6 +160,8 @@ class TestNode {
     return store.status();
   }
 
+  std::chrono::milliseconds group_wait_max_{5};
+  std::atomic<int> appends_ = 0;
   const std::string name_;
   const std::shared_ptr<const SecretBytes> root_;
   Opener opener_;
