@@ -17,6 +17,7 @@ namespace holdfast::replication {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
+constexpr int kTakeInRecordsMax = 64;
 
 double RandomShare() { return crypto::RandomBelow(1 << 20) / static_cast<double>(1 << 20); }
 
@@ -140,13 +141,23 @@ void FollowLoop::Step() {
   // A machine that waits forgets its back-off when nobody is known.
   if (news) CarryOut(With([&](FollowerMachine& m) { return m.OnPrimaryKnown(std::nullopt, now); }));
   CarryOut(With([&](FollowerMachine& m) { return m.OnPrimaryKnown(wanted, now); }));
-  if (std::optional<Incoming> incoming = NextFrame()) CarryOut(OnFrame(std::move(*incoming)));
+  std::optional<Incoming> incoming = NextFrame();
+  std::optional<FollowerEffects> left;
+  {
+    MutexLock lock(mu_);
+    left = std::exchange(left_, std::nullopt);
+  }
+  if (left) CarryOut(*std::move(left));
+  if (incoming) CarryOut(OnFrame(std::move(*incoming)));
   CarryOut(With([&](FollowerMachine& m) { return m.OnTick(deps_.clock.Mono()); }));
 }
 
 std::optional<FollowLoop::Incoming> FollowLoop::NextFrame() {
   MutexLock lock(mu_);
-  if (frames_.empty() && !stop_ && !paused_) wake_.WaitFor(mu_, kTick);
+  waits_ = true;
+  if (frames_.empty() && !stop_ && !paused_ && !left_) wake_.WaitFor(mu_, kTick);
+  while (here_) wake_.Wait(mu_);
+  waits_ = false;
   if (frames_.empty()) return std::nullopt;
   Incoming incoming = std::move(frames_.front());
   frames_.pop_front();
@@ -232,6 +243,30 @@ bool FollowLoop::CarryOutOne(const FollowerEffects& effects, FollowerEffects& ne
   return false;
 }
 
+// For a batch that has room for more, behind which nothing is to be expected at once: of a long
+// row of them the reader verifies the next one while the loop stores.
+bool FollowLoop::TakeTurn(const Incoming& incoming) {
+  if (!incoming.batch || incoming.frame.batch().entries_size() > kTakeInRecordsMax) return false;
+  if (incoming.frame.ByteSizeLong() > limits::kStreamBatchBytesMax / 2) return false;
+  MutexLock lock(mu_);
+  if (!waits_ || left_ || stop_ || paused_ || news_ || granted_ || !frames_.empty()) return false;
+  here_ = incoming.connection == connection_id_;
+  return here_;
+}
+
+// On the reader. It cannot hang up: what more than an acknowledgement comes of the batch is left.
+void FollowLoop::TakeIn(Incoming incoming) {
+  FollowerEffects effects = OnFrame(std::move(incoming));
+  if (effects.send_ack) SendAck();
+  {
+    MutexLock lock(mu_);
+    here_ = false;
+    if (!effects.drop && !stop_ && !paused_ && !news_ && !granted_) return;
+    if (effects.drop) left_ = std::move(effects);
+  }
+  wake_.NotifyAll();
+}
+
 void FollowLoop::Dial(const std::string& node_id) {
   client_ = deps_.client(node_id);
   if (client_ == nullptr) return;
@@ -254,6 +289,10 @@ void FollowLoop::Dial(const std::string& node_id) {
         open = false;
       } else if (incoming.frame.has_batch()) {
         incoming.batch = FromMessage(incoming.frame.batch(), deps_.keys);
+      }
+      if (TakeTurn(incoming)) {
+        TakeIn(std::move(incoming));
+        continue;
       }
       MutexLock lock(mu_);
       while (frames_.size() >= kFramesMax && connection_id_ == id && !stop_) room_.Wait(mu_);

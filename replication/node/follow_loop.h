@@ -37,7 +37,9 @@ struct LinkView {
 
 // The secondary's side of the stream: FollowerMachine between a connection and the ledger.
 //
-// Threading   Thread-safe. One thread of its own carries everything out; one a connection reads.
+// Threading   Thread-safe. One thread of its own carries everything out; one a connection reads,
+// and
+//             takes a batch in itself while the other has nothing to do: a hand-off less.
 // Ownership   Borrows everything in Deps.
 class FollowLoop {
  public:
@@ -86,6 +88,8 @@ class FollowLoop {
   void Run();
   void Step();
   std::optional<Incoming> NextFrame();
+  bool TakeTurn(const Incoming& incoming);
+  void TakeIn(Incoming incoming);
   void CarryOut(FollowerEffects effects);
   bool CarryOutOne(const FollowerEffects& effects, FollowerEffects& next);
   FollowerEffects OnFrame(Incoming incoming);
@@ -124,13 +128,16 @@ class FollowLoop {
   bool news_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<Epoch> granted_ ABSL_GUARDED_BY(mu_);
   std::deque<Incoming> frames_ ABSL_GUARDED_BY(mu_);
+  bool waits_ ABSL_GUARDED_BY(mu_) = false;  // the loop, for a frame
+  bool here_ ABSL_GUARDED_BY(mu_) = false;   // the reader takes a batch in, in the loop's place
+  std::optional<FollowerEffects> left_ ABSL_GUARDED_BY(mu_);  // by it, for the loop to carry out
   std::string fault_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, uint64_t> ends_ ABSL_GUARDED_BY(mu_);
   uint64_t connection_id_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t snapshot_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t snapshot_bytes_total_ ABSL_GUARDED_BY(mu_) = 0;
 
-  // The loop thread's own.
+  // Of the loop, or of the reader in its place.
   std::shared_ptr<PeerClient> client_;
   std::shared_ptr<PrimaryConnection> connection_;
   std::thread reader_;
