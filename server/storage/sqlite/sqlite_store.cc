@@ -68,18 +68,21 @@ SqliteStore::~SqliteStore() {
   if (failure().ok()) writer_->Checkpoint(CheckpointMode::kTruncate).IgnoreError();
 }
 
-// In steps, between which an append gets its turn. Never of a disk that may be needed otherwise.
+// In steps, between which an append gets its turn: the sync of each one yields the lock, and is all
+// that a commit's own sync can wait for. Never of a disk that may be needed otherwise.
 absl::Status SqliteStore::MakeWalRoom(uint64_t used_bytes) {
-  HOLDFAST_ASSIGN_OR_RETURN(const bool is_short, wal_room_.IsShort(used_bytes));
   const uint64_t spare = 2 * options_.wal_restart_above_bytes;
-  if (!is_short || !CheckFreeSpace(options_.path, options_.free_bytes_min + spare).ok()) {
-    return absl::OkStatus();
-  }
   for (uint64_t grown = 0; grown < WalRoom::kAheadBytes; grown += WalRoom::kStepBytes) {
-    MutexLock lock(writer_mu_);
-    HOLDFAST_RETURN_IF_ERROR(wal_room_.Grow());
+    const absl::StatusOr<bool> is_short = wal_room_.IsShort(used_bytes);
+    if (!is_short.ok() || !*is_short || !failure().ok()) break;  // An aid: it can be done without.
+    if (!CheckFreeSpace(options_.path, options_.free_bytes_min + spare).ok()) break;
+    {
+      MutexLock lock(writer_mu_);
+      HOLDFAST_RETURN_IF_ERROR(wal_room_.Grow());
+    }
+    HOLDFAST_RETURN_IF_ERROR(wal_room_.Sync());
   }
-  return wal_room_.Sync();
+  return absl::OkStatus();
 }
 
 void SqliteStore::Poison(const absl::Status& cause) {
