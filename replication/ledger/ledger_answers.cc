@@ -56,7 +56,7 @@ void Ledger::AnswerReady() {
 // MonoTime::max(): nothing has to be looked at unless something happens.
 MonoTime Ledger::WakeAt() const {
   MonoTime at = MonoTime::max();
-  if (unstored_ > 0 || lost_) at = std::min(at, store_again_at_);
+  if (failure_.ok() && (unstored_ > 0 || lost_)) at = std::min(at, store_again_at_);
   if (!held_ && GroupGathers()) at = std::min(at, queue_.front().since + options_.group_wait_max);
   const bool ticks = rule_ != nullptr && !SettingNow().block && !rule_->degraded();
   if (ticks && track_->applied_seq() < track_->head_seq()) at = std::min(at, clock_.Mono() + kTick);
