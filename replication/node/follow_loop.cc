@@ -156,7 +156,7 @@ std::optional<FollowLoop::Incoming> FollowLoop::NextFrame() {
   MutexLock lock(mu_);
   waits_ = true;
   if (frames_.empty() && !stop_ && !paused_ && !left_) wake_.WaitFor(mu_, kTick);
-  while (here_) wake_.Wait(mu_);
+  while (here_) wake_.WaitFor(mu_, kTick);  // its end is told only when there is more to do
   waits_ = false;
   if (frames_.empty()) return std::nullopt;
   Incoming incoming = std::move(frames_.front());
