@@ -55,7 +55,7 @@ const char* ToText(DropReason reason) {
 
 namespace {
 
-constexpr std::chrono::microseconds kCommitRides{1000};
+constexpr std::chrono::microseconds kCommitRides{500};
 constexpr std::chrono::milliseconds kBeatUnderWrites{20};
 
 // The follower counts as caught up once it is this close; from then on lag alone changes nothing.

@@ -237,7 +237,7 @@ class RidingTest : public StreamTest {
 };
 
 TEST_F(RidingTest, ABatchThatTellsTheCommitSavesItsHeartbeat) {
-  EXPECT_EQ(machine_.commit_told_by(), moved_ + milliseconds(1));
+  EXPECT_EQ(machine_.commit_told_by(), moved_ + microseconds(500));
   machine_.OnLogGrew(22, moved_ + microseconds(100));
   machine_.OnBatchSent(22, 22, 100, 20);
   EXPECT_FALSE(machine_.commit_told_by().has_value());
@@ -251,8 +251,8 @@ TEST_F(RidingTest, ABatchThatWasReadBeforeDoesNot) {
 }
 
 TEST_F(RidingTest, WithoutABatchItIsToldSoonAndTheNextAtOnce) {
-  EXPECT_FALSE(machine_.OnTick(moved_ + microseconds(999)).heartbeat.has_value());
-  EXPECT_EQ(machine_.OnTick(moved_ + milliseconds(1)).heartbeat->committed_seq, 20u);
+  EXPECT_FALSE(machine_.OnTick(moved_ + microseconds(499)).heartbeat.has_value());
+  EXPECT_EQ(machine_.OnTick(moved_ + microseconds(500)).heartbeat->committed_seq, 20u);
   EXPECT_FALSE(machine_.commit_told_by().has_value());
   machine_.OnLogGrew(22, moved_ + milliseconds(5));
   machine_.OnBatchSent(22, 22, 100, 20);
