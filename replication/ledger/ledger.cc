@@ -144,10 +144,7 @@ bool Ledger::GroupGathers() const {
          clock_.Mono() < queue_.front().since + options_.group_wait_max;
 }
 
-bool Ledger::MayPlan() const {
-  if (stop_) return true;
-  return !queue_.empty() && !held_ && !GroupGathers();
-}
+bool Ledger::MayPlan() const { return !queue_.empty() && (stop_ || (!held_ && !GroupGathers())); }
 
 bool Ledger::HasWork() const { return !tasks_.empty() || MayPlan() || acked_ || stop_; }
 

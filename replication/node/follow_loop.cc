@@ -17,7 +17,14 @@ namespace holdfast::replication {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
-constexpr int kTakeInRecordsMax = 64;
+
+// It has room for more, so nothing is to be expected behind it at once.
+bool IsShort(const ForeignBatch& batch) {
+  if (batch.items.size() > limits::kStreamBatchRecordsMax / 2) return false;
+  size_t bytes = 0;
+  for (const WindowItem& item : batch.items) bytes += item.entry->record.size();
+  return bytes <= limits::kStreamBatchBytesMax / 2;
+}
 
 double RandomShare() { return crypto::RandomBelow(1 << 20) / static_cast<double>(1 << 20); }
 
@@ -141,21 +148,14 @@ void FollowLoop::Step() {
   // A machine that waits forgets its back-off when nobody is known.
   if (news) CarryOut(With([&](FollowerMachine& m) { return m.OnPrimaryKnown(std::nullopt, now); }));
   CarryOut(With([&](FollowerMachine& m) { return m.OnPrimaryKnown(wanted, now); }));
-  std::optional<Incoming> incoming = NextFrame();
-  std::optional<FollowerEffects> left;
-  {
-    MutexLock lock(mu_);
-    left = std::exchange(left_, std::nullopt);
-  }
-  if (left) CarryOut(*std::move(left));
-  if (incoming) CarryOut(OnFrame(std::move(*incoming)));
+  if (std::optional<Incoming> incoming = NextFrame()) CarryOut(OnFrame(std::move(*incoming)));
   CarryOut(With([&](FollowerMachine& m) { return m.OnTick(deps_.clock.Mono()); }));
 }
 
 std::optional<FollowLoop::Incoming> FollowLoop::NextFrame() {
   MutexLock lock(mu_);
   waits_ = true;
-  if (frames_.empty() && !stop_ && !paused_ && !left_) wake_.WaitFor(mu_, kTick);
+  if (frames_.empty() && !stop_ && !paused_) wake_.WaitFor(mu_, kTick);
   while (here_) wake_.WaitFor(mu_, kTick);  // its end is told only when there is more to do
   waits_ = false;
   if (frames_.empty()) return std::nullopt;
@@ -243,26 +243,25 @@ bool FollowLoop::CarryOutOne(const FollowerEffects& effects, FollowerEffects& ne
   return false;
 }
 
-// For a batch that has room for more, behind which nothing is to be expected at once: of a long
-// row of them the reader verifies the next one while the loop stores.
+// For a short batch: of a row of full ones the reader verifies the next while the loop stores.
 bool FollowLoop::TakeTurn(const Incoming& incoming) {
-  if (!incoming.batch || incoming.frame.batch().entries_size() > kTakeInRecordsMax) return false;
-  if (incoming.frame.ByteSizeLong() > limits::kStreamBatchBytesMax / 2) return false;
+  if (!incoming.batch || !incoming.batch->ok() || !IsShort(**incoming.batch)) return false;
   MutexLock lock(mu_);
-  if (!waits_ || left_ || stop_ || paused_ || news_ || granted_ || !frames_.empty()) return false;
+  if (!waits_ || stop_ || paused_ || news_ || granted_ || !frames_.empty()) return false;
   here_ = incoming.connection == connection_id_;
   return here_;
 }
 
 // On the reader. It cannot hang up: what more than an acknowledgement comes of the batch is left.
 void FollowLoop::TakeIn(Incoming incoming) {
+  const uint64_t connection = incoming.connection;
   FollowerEffects effects = OnFrame(std::move(incoming));
   if (effects.send_ack) SendAck();
   {
     MutexLock lock(mu_);
     here_ = false;
     if (!effects.drop && !stop_ && !paused_ && !news_ && !granted_) return;
-    if (effects.drop) left_ = std::move(effects);
+    if (effects.drop) frames_.push_back({.connection = connection, .left = std::move(effects)});
   }
   wake_.NotifyAll();
 }
@@ -352,6 +351,7 @@ FollowerEffects FollowLoop::OnFrame(Incoming incoming) {
     MutexLock lock(mu_);
     if (incoming.connection != connection_id_) return {};
   }
+  if (incoming.left) return *std::move(incoming.left);
   const MonoTime now = deps_.clock.Mono();
   if (incoming.opened) return With([&](FollowerMachine& m) { return m.OnConnected(now); });
   if (incoming.end) {

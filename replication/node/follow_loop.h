@@ -37,9 +37,9 @@ struct LinkView {
 
 // The secondary's side of the stream: FollowerMachine between a connection and the ledger.
 //
-// Threading   Thread-safe. One thread of its own carries everything out; one a connection reads,
-// and
-//             takes a batch in itself while the other has nothing to do: a hand-off less.
+// Threading   Thread-safe. One thread of its own, the loop, carries everything out; one a
+// connection
+//             reads, and takes a short batch in itself while the loop waits: a hand-off less.
 // Ownership   Borrows everything in Deps.
 class FollowLoop {
  public:
@@ -79,6 +79,7 @@ class FollowLoop {
     v1::PrimaryFrame frame;
     // Of a batch: verified and parsed by the reader, while the loop stores what came before.
     std::optional<absl::StatusOr<ForeignBatch>> batch = std::nullopt;
+    std::optional<FollowerEffects> left = std::nullopt;  // of a batch that its reader took in
     bool opened = false;
     bool end = false;
     absl::Status why;
@@ -130,7 +131,6 @@ class FollowLoop {
   std::deque<Incoming> frames_ ABSL_GUARDED_BY(mu_);
   bool waits_ ABSL_GUARDED_BY(mu_) = false;  // the loop, for a frame
   bool here_ ABSL_GUARDED_BY(mu_) = false;   // the reader takes a batch in, in the loop's place
-  std::optional<FollowerEffects> left_ ABSL_GUARDED_BY(mu_);  // by it, for the loop to carry out
   std::string fault_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, uint64_t> ends_ ABSL_GUARDED_BY(mu_);
   uint64_t connection_id_ ABSL_GUARDED_BY(mu_) = 0;

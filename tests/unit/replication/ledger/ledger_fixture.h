@@ -137,7 +137,7 @@ class TestNode {
 
   // Before Open.
   void UseGroupWait(std::chrono::milliseconds longest) { group_wait_max_ = longest; }
-  // Of records, since Open.
+  // Of records, so far.
   int appends() const { return appends_; }
 
   Ledger& ledger() { return *ledger_; }
